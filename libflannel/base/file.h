@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FL_BASE_FILE_H
+#define FL_BASE_FILE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include <flannel/error.h>
+
+/* reads a whole regular file, at most max bytes (more is -EFBIG); *ret_text is malloc()ed and ends in zero */
+int fl_file_read(const char *path, size_t max, char **ret_text, size_t *ret_len, struct flannel_error **ret_error);
+
+/*
+ * Replaces path as a whole: a temporary file in the same directory, written, synced, renamed. Readers see the old or
+ * the new content, never a part. mode counts for a new file only; an existing regular file keeps its permissions.
+ * The temporary file is gone on failure.
+ */
+int fl_file_write_atomic(const char *path, const char *text, size_t len, mode_t mode,
+			 struct flannel_error **ret_error);
+
+/* Could fl_file_write_atomic() replace path now? 0, or -EISDIR, -ENOENT, -ENOTDIR, -EACCES, -EROFS ... Changes nothing. */
+int fl_file_check_writable(const char *path, struct flannel_error **ret_error);
+
+/* makes the directory and its parents with mode (umask applies); an existing directory is left as it is */
+int fl_file_make_directories(const char *path, mode_t mode, struct flannel_error **ret_error);
+
+/* the same for the directory that path is in */
+int fl_file_make_parents(const char *path, mode_t mode, struct flannel_error **ret_error);
+
+#endif
