@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FLANNEL_LINK_H
+#define FLANNEL_LINK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <flannel/context.h>
+#include <flannel/error.h>
+#include <flannel/export.h>
+#include <flannel/prefix.h>
+
+FLANNEL_BEGIN_DECLS
+
+/**
+ * DOC: link.h - bridges and veth pairs
+ *
+ * Calls are immediate: when they return, the kernel has done it. They need CAP_NET_ADMIN over the context's
+ * namespace, and over the peer's for a veth pair. A failed call takes back what it did itself.
+ */
+
+/** FLANNEL_IFNAME_SIZE - bytes of an interface name with its terminating zero (IFNAMSIZ) */
+#define FLANNEL_IFNAME_SIZE 16
+
+/** FLANNEL_MAC_STRLEN - bytes of a MAC address as text "02:00:00:00:00:01" with its terminating zero */
+#define FLANNEL_MAC_STRLEN 18
+
+/**
+ * struct flannel_bridge_options - the bridge that should exist
+ * @size:          sizeof(struct flannel_bridge_options).
+ * @name:          interface name, 1 to 15 bytes.
+ * @mtu:           bytes, for a new bridge; 0 lets the kernel choose. An existing bridge keeps its MTU.
+ * @addresses:     addresses the bridge should carry, each with its network's length.
+ * @n_addresses:   how many.
+ * @promiscuous:   non-zero: set promiscuous mode (never cleared).
+ * @force_address: non-zero: remove other addresses of the bridge that are in the way instead of failing.
+ */
+struct flannel_bridge_options {
+	size_t size;
+	const char *name;
+	uint32_t mtu;
+	const struct flannel_prefix *addresses;
+	size_t n_addresses;
+	int promiscuous;
+	int force_address;
+};
+
+/**
+ * struct flannel_link - what the kernel says of a link
+ * @size:    sizeof(struct flannel_link), set by the caller.
+ * @ifindex: interface index in its namespace.
+ * @mtu:     bytes.
+ * @name:    interface name.
+ * @mac:     MAC address as text.
+ */
+struct flannel_link {
+	size_t size;
+	uint32_t ifindex;
+	uint32_t mtu;
+	char name[FLANNEL_IFNAME_SIZE];
+	char mac[FLANNEL_MAC_STRLEN];
+};
+
+/**
+ * flannel_bridge_ensure() - make sure that a bridge exists, is up and has its addresses
+ * @context:   context.
+ * @options:   what it should be; read before return.
+ * @ret_link:  NULL, or where to write what the bridge is now; .size set by the caller.
+ * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * accept_ra is switched off before the bridge goes up (CVE-2020-10749).
+ *
+ * Return: 1 if something was changed, 0 if it was so already, or negative:
+ *   -EINVAL  bad name, address or option
+ *   -EEXIST  the name belongs to a link that is no bridge, or another address is in the way
+ *   -EPERM   CAP_NET_ADMIN is missing
+ *   -E2BIG, -ENOMEM, and what the kernel says.
+ *
+ * Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_bridge_ensure(struct flannel_context *context,
+					 const struct flannel_bridge_options *options, struct flannel_link *ret_link,
+					 struct flannel_error **ret_error);
+
+/**
+ * struct flannel_veth_options - the veth pair that should exist
+ * @size:          sizeof(struct flannel_veth_options).
+ * @bridge:        bridge that this end becomes a port of; NULL for none.
+ * @name:          name of this end; NULL means "veth" and eight random hexadecimal digits.
+ * @peer_netns_fd: namespace of the other end, an open /proc/PID/ns/net; needed.
+ * @peer_name:     name of the other end, such as "eth0".
+ * @peer_mac:      MAC address of the other end as text; NULL lets the kernel choose.
+ * @mtu:           bytes, of both ends; 0 lets the kernel choose.
+ * @hairpin:       non-zero: the bridge may send frames back to this port.
+ * @isolated:      non-zero: isolated from other isolated ports.
+ */
+struct flannel_veth_options {
+	size_t size;
+	const char *bridge;
+	const char *name;
+	int peer_netns_fd;
+	const char *peer_name;
+	const char *peer_mac;
+	uint32_t mtu;
+	int hairpin;
+	int isolated;
+};
+
+/**
+ * flannel_veth_ensure() - make sure that a veth pair reaches into a namespace
+ * @context:   context.
+ * @options:   what it should be; read before return.
+ * @ret_link:  NULL, or where to write what this end is now; .size set by the caller.
+ * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * The other end is made directly inside its namespace, with one queue; this end is set up. If @peer_name exists there and is
+ * a veth whose other end is a port of @bridge (or of none, without @bridge), it is taken as it is.
+ *
+ * Return: 1 if it was made, 0 if it was there, or negative:
+ *   -EINVAL  bad name, MAC address or option; @peer_netns_fd is no network namespace
+ *   -EEXIST  @peer_name exists there and is something else, or @name exists here
+ *   -ENODEV  no bridge of that name
+ *   -EPERM   CAP_NET_ADMIN is missing in one of the namespaces
+ *   -E2BIG, -ENOMEM, and what the kernel says.
+ *
+ * Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_veth_ensure(struct flannel_context *context, const struct flannel_veth_options *options,
+				       struct flannel_link *ret_link, struct flannel_error **ret_error);
+
+/**
+ * flannel_link_remove() - delete a link, if it exists
+ * @context:   context.
+ * @name:      interface name.
+ * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * Return: 1 if it was deleted, 0 if there was none, or negative: -EINVAL, -EPERM, and what the kernel says
+ * (-EOPNOTSUPP for physical devices). Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_link_remove(struct flannel_context *context, const char *name,
+				       struct flannel_error **ret_error);
+
+FLANNEL_END_DECLS
+
+#endif

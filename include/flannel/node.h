@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FLANNEL_NODE_H
+#define FLANNEL_NODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <flannel/context.h>
+#include <flannel/error.h>
+#include <flannel/export.h>
+#include <flannel/lease.h>
+#include <flannel/link.h>
+#include <flannel/netconf.h>
+#include <flannel/prefix.h>
+#include <flannel/store.h>
+
+FLANNEL_BEGIN_DECLS
+
+/**
+ * DOC: node.h - the whole agent, inside the host's loop
+ *
+ * A node leases a subnet, makes the peers' subnets reachable by the network's backend, sets the masquerade
+ * and forward rules, writes the subnet file, and keeps all of it true. This is what flanneld is; flanneld adds only flags,
+ * signals and the control socket. Needs CAP_NET_ADMIN over the context's namespace.
+ */
+
+struct flannel_node;
+
+/**
+ * enum flannel_node_state - how far a node is
+ * @FLANNEL_NODE_STOPPED:  not started, or stopped.
+ * @FLANNEL_NODE_CONFIG:   waits for the store's network configuration.
+ * @FLANNEL_NODE_LEASE:    waits for its lease.
+ * @FLANNEL_NODE_PROGRAM:  sets devices, routes and rules.
+ * @FLANNEL_NODE_READY:    the subnet file is written; everything is kept true.
+ * @FLANNEL_NODE_FAILED:   gave up; the event said why.
+ */
+enum flannel_node_state {
+	FLANNEL_NODE_STOPPED = 0,
+	FLANNEL_NODE_CONFIG = 1,
+	FLANNEL_NODE_LEASE = 2,
+	FLANNEL_NODE_PROGRAM = 3,
+	FLANNEL_NODE_READY = 4,
+	FLANNEL_NODE_FAILED = 5
+};
+
+/**
+ * struct flannel_node_options - how the agent works
+ * @size:             sizeof(struct flannel_node_options).
+ * @interfaces:       interface names or addresses, tried in order; the first that exists carries the traffic.
+ * @n_interfaces:     how many; 0 takes the interface of .public_ip, or else of the default route.
+ * @public_ip:        IPv4 address that peers are told; NULL means the interface's.
+ * @public_ip6:       IPv6 address likewise.
+ * @masquerade:       enum flannel_masquerade_flags, or-ed; 0 sets no rules.
+ * @subnet_file:      path of the file for the CNI plugin; NULL means /run/flannel/subnet.env. What it says at start
+ *                    is the subnet asked for first.
+ * @ipmasq_value:     what the file says of FLANNEL_IPMASQ: non-zero is true.
+ * @lease_sec:        as in struct flannel_lease_options.
+ * @renew_margin_sec: as in struct flannel_lease_options.
+ * @userdata:         comes back with each event of the node.
+ */
+struct flannel_node_options {
+	size_t size;
+	const char *const *interfaces;
+	size_t n_interfaces;
+	const char *public_ip;
+	const char *public_ip6;
+	unsigned int masquerade;
+	const char *subnet_file;
+	int ipmasq_value;
+	uint32_t lease_sec;
+	uint32_t renew_margin_sec;
+	void *userdata;
+};
+
+/**
+ * flannel_node_new() - make an agent
+ * @context:   context; the node takes a reference.
+ * @store:     where leases live; the node takes a reference.
+ * @options:   NULL for defaults. Copied.
+ * @ret_node:  set on success; owned by the caller, see flannel_node_free().
+ * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * Return: 0, or negative: -EINVAL (an address does not parse, a number is out of range), -E2BIG, -ENOMEM.
+ * Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_node_new(struct flannel_context *context, struct flannel_store *store,
+				    const struct flannel_node_options *options, struct flannel_node **ret_node,
+				    struct flannel_error **ret_error);
+
+/**
+ * flannel_node_start() - begin; from here on the node keeps itself true, by dispatch
+ * @node:      a stopped node.
+ * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * Returns at once. The end is one FLANNEL_EVENT_NODE_READY or FLANNEL_EVENT_NODE_FAILED; the latter names an
+ * interface that does not exist, an unknown backend, an exhausted range, a subnet file that cannot be written,
+ * refused rules. A store that does not answer, or has no configuration yet, is waited for.
+ *
+ * Return: 0, or negative: -EINVAL (NULL), -EALREADY (started), -EBUSY (the store is in use), -EPERM, -ENOMEM. Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_node_start(struct flannel_node *node, struct flannel_error **ret_error);
+
+/**
+ * flannel_node_free() - stop the agent and leave everything it made in force
+ * @node: a node or NULL.
+ *
+ * Lease, routes, rules and subnet file stay, so that traffic flows while nobody watches; the next start takes them over.
+ *
+ * Return: always NULL. Since: 0.1.
+ */
+FLANNEL_PUBLIC struct flannel_node *flannel_node_free(struct flannel_node *node);
+
+/**
+ * flannel_node_get_state() - how far the node is
+ * @node: a node; NULL gives FLANNEL_NODE_STOPPED.
+ *
+ * Return: enum flannel_node_state. Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_node_get_state(const struct flannel_node *node);
+
+/**
+ * flannel_node_get_state_name() - the state as a word
+ * @node: a node; NULL gives "stopped".
+ *
+ * Return: static text such as "ready". Since: 0.1.
+ */
+FLANNEL_PUBLIC const char *flannel_node_get_state_name(const struct flannel_node *node);
+
+/**
+ * flannel_node_get_error() - what is wrong now
+ * @node: a node; NULL gives NULL.
+ *
+ * Return: the failure of a failed node, else why the store is lost, else NULL; owned by @node until the next
+ * dispatch. Since: 0.1.
+ */
+FLANNEL_PUBLIC struct flannel_error *flannel_node_get_error(const struct flannel_node *node);
+
+/**
+ * flannel_node_get_lease() - the own lease
+ * @node: a node; NULL gives NULL.
+ *
+ * Return: the lease, owned by @node until the next dispatch, or NULL before it has one. Since: 0.1.
+ */
+FLANNEL_PUBLIC struct flannel_lease *flannel_node_get_lease(const struct flannel_node *node);
+
+/**
+ * flannel_node_get_netconf() - the network configuration in force
+ * @node: a node; NULL gives NULL.
+ *
+ * Return: the configuration, owned by @node until the next dispatch, or NULL before it has one. Since: 0.1.
+ */
+FLANNEL_PUBLIC struct flannel_netconf *flannel_node_get_netconf(const struct flannel_node *node);
+
+/**
+ * struct flannel_node_underlay - the interface that carries the traffic between nodes
+ * @size:       sizeof(struct flannel_node_underlay), set by the caller.
+ * @link:       name, index, MTU and MAC; .size set by the caller.
+ * @address:    its IPv4 address; AF_UNSPEC if not used.
+ * @address6:   its IPv6 address; AF_UNSPEC if not used.
+ * @mtu:        MTU for pods, bytes.
+ * @reason:     why this interface, static or owned by the node: "default route", "--iface eth1".
+ */
+struct flannel_node_underlay {
+	size_t size;
+	struct flannel_link link;
+	struct flannel_prefix address;
+	struct flannel_prefix address6;
+	uint32_t mtu;
+	const char *reason;
+};
+
+/**
+ * flannel_node_get_underlay() - the interface in use
+ * @node:         a node.
+ * @ret_underlay: filled when 1 is returned; .size and .link.size set by the caller.
+ *
+ * Return: 1, 0 if none is chosen yet, -EINVAL for NULL or a wrong size. Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_node_get_underlay(const struct flannel_node *node,
+					     struct flannel_node_underlay *ret_underlay);
+
+/**
+ * struct flannel_node_peer - a peer and whether it is reachable by our doing
+ * @size:      sizeof(struct flannel_node_peer), set by the caller.
+ * @lease:     its lease, owned by the node until the next dispatch.
+ * @n_objects: kernel objects that it needs.
+ * @n_failed:  those of them that are not in force.
+ * @error:     why the first of those is not; owned by the node until the next dispatch; else NULL.
+ * @ignored:   static text why the peer is ignored ("other backend"); else NULL.
+ */
+struct flannel_node_peer {
+	size_t size;
+	struct flannel_lease *lease;
+	uint32_t n_objects;
+	uint32_t n_failed;
+	struct flannel_error *error;
+	const char *ignored;
+};
+
+/**
+ * flannel_node_get_peer() - one of the peers
+ * @node:     a node.
+ * @index:    0 for the first, in order of the subnets.
+ * @ret_peer: filled when 1 is returned; .size set by the caller.
+ *
+ * Return: 1, 0 beyond the last, -EINVAL for NULL or a wrong size. Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_node_get_peer(const struct flannel_node *node, size_t index,
+					 struct flannel_node_peer *ret_peer);
+
+/**
+ * flannel_node_get_repairs() - how often something was put back
+ * @node: a node; NULL gives 0.
+ *
+ * Return: number of kernel objects repaired since the start. Since: 0.1.
+ */
+FLANNEL_PUBLIC uint64_t flannel_node_get_repairs(const struct flannel_node *node);
+
+FLANNEL_END_DECLS
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FLANNEL_STORE_H
+#define FLANNEL_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <flannel/context.h>
+#include <flannel/error.h>
+#include <flannel/export.h>
+#include <flannel/lease.h>
+
+FLANNEL_BEGIN_DECLS
+
+/**
+ * DOC: store.h - where leases and the network configuration live
+ *
+ * A store is opened by URI, or brought by the host as a table of functions (struct flannel_store_ops). It holds
+ * one network configuration and the leases, and tells of every change in order, each with a revision that only
+ * grows. Choosing a subnet is not the store's job: the library proposes, the store creates or refuses.
+ */
+
+struct flannel_store;
+
+/**
+ * enum flannel_store_message_type - what a store tells
+ * @FLANNEL_STORE_CONFIG:         reply to get_config or put_config: .config is the stored text; .code -ENOENT if
+ *                                there is none, -EEXIST if put_config found another one (.config is that one).
+ * @FLANNEL_STORE_DONE:           reply to create, update or remove: .code 0 with .lease as stored; -EEXIST (create:
+ *                                the subnet, or one overlapping it, is taken), -ENOENT (update, remove: it is gone or
+ *                                belongs to another public address), or another failure with .error.
+ * @FLANNEL_STORE_SNAPSHOT_BEGIN: a full list follows. Whatever it does not name is gone at its end.
+ * @FLANNEL_STORE_LEASE:          a lease exists or changed; .lease.
+ * @FLANNEL_STORE_REMOVED:        a lease is gone (deleted or expired); .lease is what was known of it.
+ * @FLANNEL_STORE_SNAPSHOT_END:   the full list ends; .revision.
+ * @FLANNEL_STORE_CONFIG_CHANGED: the network configuration is another one; .config.
+ * @FLANNEL_STORE_LOST:           the store does not answer; .error. Sent once.
+ * @FLANNEL_STORE_BACK:           it answers again. Sent once, before a new snapshot.
+ */
+enum flannel_store_message_type {
+	FLANNEL_STORE_CONFIG = 1,
+	FLANNEL_STORE_DONE = 2,
+	FLANNEL_STORE_SNAPSHOT_BEGIN = 3,
+	FLANNEL_STORE_LEASE = 4,
+	FLANNEL_STORE_REMOVED = 5,
+	FLANNEL_STORE_SNAPSHOT_END = 6,
+	FLANNEL_STORE_CONFIG_CHANGED = 7,
+	FLANNEL_STORE_LOST = 8,
+	FLANNEL_STORE_BACK = 9
+};
+
+/**
+ * struct flannel_store_message - one thing a store tells; the receiver owns what it points to
+ * @size:     sizeof(struct flannel_store_message), set by the receiver before next().
+ * @type:     enum flannel_store_message_type.
+ * @code:     0 or negative errno, replies only.
+ * @request:  the number given with the request, replies only; else 0.
+ * @revision: the store's revision; 0 if it does not apply.
+ * @lease:    a reference for the receiver, or NULL.
+ * @config:   malloc()ed text for the receiver, or NULL.
+ * @error:    a reference for the receiver, or NULL.
+ */
+struct flannel_store_message {
+	size_t size;
+	int type;
+	int code;
+	uint64_t request;
+	uint64_t revision;
+	struct flannel_lease *lease;
+	char *config;
+	struct flannel_error *error;
+};
+
+/**
+ * struct flannel_store_ops - a store as a table of functions
+ * @size:       sizeof(struct flannel_store_ops).
+ * @name:       one lower-case word, such as "embedded"; static.
+ * @free:       ends the store; drops what is queued.
+ * @get_fd:     one descriptor, readable (level-triggered) when dispatch() has work; the same for life. An epoll
+ *              descriptor is fine.
+ * @dispatch:   does what is due without waiting for disk locks or the network. 1: more is due, 0: poll first,
+ *              negative: the store cannot go on.
+ * @next:       hands over the oldest message: 1 with, 0 without.
+ * @watch:      from now on report: first a snapshot, then each change. Called again, it begins with a new snapshot.
+ * @get_config: asks for the configuration; answered by one FLANNEL_STORE_CONFIG.
+ * @put_config: stores @config if there is none; answered by one FLANNEL_STORE_CONFIG.
+ * @create:     stores @lease if its subnets are free, for @lease_sec seconds (0: for ever); answered by one
+ *              FLANNEL_STORE_DONE.
+ * @update:     writes @lease over the one with the same subnets and a public address in common, with a new lifetime;
+ *              a reservation stays one. Answered by one FLANNEL_STORE_DONE.
+ * @remove:     deletes the lease with the subnets and public address of @lease; answered by one
+ *              FLANNEL_STORE_DONE.
+ *
+ * All functions get the @impl given to flannel_store_new(), never wait, and run in the thread that uses the
+ * context. Requests may return a negative errno at once instead of answering.
+ */
+struct flannel_store_ops {
+	size_t size;
+	const char *name;
+	void (*free)(void *impl);
+	int (*get_fd)(void *impl);
+	int (*dispatch)(void *impl, struct flannel_error **ret_error);
+	int (*next)(void *impl, struct flannel_store_message *ret_message);
+	int (*watch)(void *impl, struct flannel_error **ret_error);
+	int (*get_config)(void *impl, uint64_t request, struct flannel_error **ret_error);
+	int (*put_config)(void *impl, uint64_t request, const char *config, struct flannel_error **ret_error);
+	int (*create)(void *impl, uint64_t request, struct flannel_lease *lease, uint32_t lease_sec,
+		      struct flannel_error **ret_error);
+	int (*update)(void *impl, uint64_t request, struct flannel_lease *lease, uint32_t lease_sec,
+		      struct flannel_error **ret_error);
+	int (*remove)(void *impl, uint64_t request, struct flannel_lease *lease, struct flannel_error **ret_error);
+};
+
+/**
+ * flannel_store_open() - open a store of this library
+ * @context:   context; the store takes a reference.
+ * @uri:       "embedded:/var/lib/flannel/leases.db": a SQLite file on a local disk, shared by the nodes of one
+ *             machine; made, with its directory (0700), if missing.
+ * @ret_store: set on success; owned by the caller, see flannel_store_unref().
+ * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * Loads the module store-NAME.so from the context's module directory.
+ *
+ * Return: 0, or negative with nothing changed:
+ *   -EINVAL      NULL, or no URI of the form above
+ *   -ENOPKG      the module is not installed; the message names the package
+ *   -EOPNOTSUPP  the file system cannot lock or map the file (the message names it)
+ *   -ENOTDIR, -EISDIR, -EACCES, -EROFS, -ENOSPC  from the file system
+ *   -EBADMSG     the file is no lease database, or a newer one
+ *   -EAGAIN      another process holds the database just now (retryable)
+ *   -ENOMEM
+ *
+ * Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_store_open(struct flannel_context *context, const char *uri,
+				      struct flannel_store **ret_store, struct flannel_error **ret_error);
+
+/**
+ * flannel_store_new() - use a store that the host brings
+ * @context:   context; the store takes a reference.
+ * @ops:       copied; every function is needed.
+ * @impl:      handed to each function; on success the store owns it and ends it with .free.
+ * @ret_store: set on success; owned by the caller.
+ * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * Return: 0, or negative: -EINVAL (NULL, missing function), -E2BIG (newer header), -ENOMEM. Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_store_new(struct flannel_context *context, const struct flannel_store_ops *ops,
+				     void *impl, struct flannel_store **ret_store,
+				     struct flannel_error **ret_error);
+
+/**
+ * flannel_store_ref() - take one more reference
+ * @store: a store or NULL.
+ *
+ * Return: @store. Since: 0.1.
+ */
+FLANNEL_PUBLIC struct flannel_store *flannel_store_ref(struct flannel_store *store);
+
+/**
+ * flannel_store_unref() - drop a reference; the last one closes the store
+ * @store: a store or NULL.
+ *
+ * Return: always NULL. Since: 0.1.
+ */
+FLANNEL_PUBLIC struct flannel_store *flannel_store_unref(struct flannel_store *store);
+
+/**
+ * flannel_store_get_name() - which kind of store
+ * @store: a store; NULL gives "".
+ *
+ * Return: text such as "embedded", owned by @store. Since: 0.1.
+ */
+FLANNEL_PUBLIC const char *flannel_store_get_name(const struct flannel_store *store);
+
+/**
+ * flannel_store_set_config_sync() - put the network configuration into the store if it has none
+ * @store:       a store on which no lease request or node runs yet.
+ * @config:      JSON text of a valid configuration, see flannel_netconf_parse().
+ * @deadline_ms: wait at most this long, milliseconds, 1 to 60000.
+ * @ret_error:   NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * Return: 1 if it was stored, 0 if the store had an equal one, or negative:
+ *   -EINVAL     @config is no valid configuration, or a parameter is out of range
+ *   -EEXIST     the store has a different one; the message names both
+ *   -EBUSY      a lease request or node runs on @store
+ *   -ETIMEDOUT  the store did not answer (retryable)
+ *   and what the store says.
+ *
+ * Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_store_set_config_sync(struct flannel_store *store, const char *config,
+						 unsigned int deadline_ms, struct flannel_error **ret_error);
+
+FLANNEL_END_DECLS
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "domain/attachment.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define FLAGS_ALL                                                                                                      \
+	(FLANNEL_ATTACHMENT_GATEWAY | FLANNEL_ATTACHMENT_DEFAULT_GATEWAY | FLANNEL_ATTACHMENT_FORCE_ADDRESS |          \
+	 FLANNEL_ATTACHMENT_HAIRPIN | FLANNEL_ATTACHMENT_PROMISCUOUS | FLANNEL_ATTACHMENT_ISOLATED |                   \
+	 FLANNEL_ATTACHMENT_DAD | FLANNEL_ATTACHMENT_LINK_DOWN)
+
+/* flags that exclude each other, or NULL */
+static const char *find_flag_fault(const struct flannel_attachment_options *options)
+{
+	if (options->flags & ~(unsigned int)FLAGS_ALL)
+		return "unknown flag";
+	if ((options->flags & FLANNEL_ATTACHMENT_HAIRPIN) && (options->flags & FLANNEL_ATTACHMENT_PROMISCUOUS))
+		return "hairpin and promiscuous exclude each other";
+	if ((options->flags & FLANNEL_ATTACHMENT_LINK_DOWN) && options->n_addresses)
+		return "a link that stays down cannot have addresses";
+	return NULL;
+}
+
+/* addresses must be whole, and their gateways of the same family */
+static int check_addresses(const struct flannel_attachment_options *options, struct flannel_error **ret_error)
+{
+	char text[FLANNEL_PREFIX_STRLEN];
+
+	for (size_t i = 0; i < options->n_addresses; i++) {
+		const struct flannel_address *address = &options->addresses[i];
+		const struct flannel_prefix *gateway = &address->gateway;
+
+		if (address->size != sizeof(*address))
+			return fl_error_set(ret_error, -EINVAL, "attachment", "its size is wrong", "address %zu", i);
+		if (!address->address.family)
+			return fl_error_set(ret_error, -EINVAL, "attachment", "it is missing", "address %zu", i);
+		if (gateway->family && gateway->family != address->address.family)
+			return fl_error_set(ret_error, -EINVAL, "attachment", "its gateway is of another family",
+					    "address %s",
+					    flannel_prefix_format(&address->address, text, sizeof(text)));
+	}
+	return 0;
+}
+
+/* routes need a network as destination, and a gateway of the same family */
+static int check_routes(const struct flannel_attachment_options *options, struct flannel_error **ret_error)
+{
+	char text[FLANNEL_PREFIX_STRLEN];
+
+	for (size_t i = 0; i < options->n_routes; i++) {
+		const struct flannel_attachment_route *route = &options->routes[i];
+		const char *fault = NULL;
+
+		if (route->size != sizeof(*route))
+			fault = "its size is wrong";
+		else if (!route->dst.family)
+			fault = "its destination is missing";
+		else if (!flannel_prefix_is_network(&route->dst))
+			fault = "its host bits are not zero";
+		else if (route->via.family && route->via.family != route->dst.family)
+			fault = "its gateway is of another family";
+		else if (route->scope < FLANNEL_SCOPE_UNSET || route->scope > UINT8_MAX)
+			fault = "its scope is not from 0 to 255";
+		if (fault)
+			return fl_error_set(ret_error, -EINVAL, "attachment", fault, "route %zu to \"%s\"", i,
+					    flannel_prefix_format(&route->dst, text, sizeof(text)));
+	}
+	return 0;
+}
+
+int fl_attachment_check(const struct flannel_attachment_options *options, struct flannel_error **ret_error)
+{
+	uint8_t mac[FL_MAC_LEN];
+	const char *fault = find_flag_fault(options);
+	int r;
+
+	if (fault)
+		return fl_error_set(ret_error, -EINVAL, "attachment", fault, "flags 0x%x", options->flags);
+	if (options->ifname && !fl_ifname_is_valid(options->ifname))
+		return fl_error_set(ret_error, -EINVAL, "attachment", "expected an interface name of 1 to 15 bytes",
+				    "ifname is \"%s\"", options->ifname);
+	if (options->bridge && !fl_ifname_is_valid(options->bridge))
+		return fl_error_set(ret_error, -EINVAL, "attachment", "expected an interface name of 1 to 15 bytes",
+				    "bridge is \"%s\"", options->bridge);
+	if (options->mac && fl_mac_parse(options->mac, mac) < 0)
+		return fl_error_set(ret_error, -EINVAL, "attachment", "expected six bytes such as 02:00:00:00:00:01",
+				    "mac is \"%s\"", options->mac);
+	r = check_addresses(options, ret_error);
+	return r < 0 ? r : check_routes(options, ret_error);
+}
+
+/* does GATEWAY hold, given or implied */
+static bool is_gateway(const struct flannel_attachment_options *options)
+{
+	return (options->flags & (FLANNEL_ATTACHMENT_GATEWAY | FLANNEL_ATTACHMENT_DEFAULT_GATEWAY)) != 0;
+}
+
+/* an address without its network's length */
+static struct flannel_prefix bare(struct flannel_prefix prefix)
+{
+	prefix.plen = prefix.family == AF_INET ? 32 : 128;
+	return prefix;
+}
+
+/* copies the addresses and gives each its gateway */
+static int want_addresses(const struct flannel_attachment_options *options, struct fl_attachment_want *want,
+			  struct flannel_error **ret_error)
+{
+	char text[FLANNEL_PREFIX_STRLEN];
+
+	for (size_t i = 0; i < options->n_addresses; i++) {
+		struct flannel_address *address = &want->addresses[want->n_addresses++];
+
+		*address = options->addresses[i];
+		want->ipv4 |= address->address.family == AF_INET;
+		want->ipv6 |= address->address.family == AF_INET6;
+		if (!address->gateway.family && is_gateway(options) &&
+		    flannel_prefix_host(&address->address, 1, &address->gateway) < 0)
+			return fl_error_set(ret_error, -EINVAL, "attachment", "its network has no room for a gateway",
+					    "address %s",
+					    flannel_prefix_format(&address->address, text, sizeof(text)));
+		if (address->gateway.family)
+			address->gateway = bare(address->gateway);
+	}
+	return 0;
+}
+
+/* the bridge carries each gateway, with the network's length, IPv4 first, each once */
+static void want_gateways(struct fl_attachment_want *want, int family)
+{
+	for (size_t i = 0; i < want->n_addresses; i++) {
+		struct flannel_prefix gateway = want->addresses[i].gateway;
+		bool is_there = false;
+
+		if (gateway.family != family)
+			continue;
+		gateway.plen = want->addresses[i].address.plen;
+		for (size_t j = 0; j < want->n_gateways; j++)
+			is_there |= flannel_prefix_compare(&want->gateways[j], &gateway) == 0;
+		if (!is_there)
+			want->gateways[want->n_gateways++] = gateway;
+	}
+}
+
+/* first gateway of a family; AF_UNSPEC if there is none */
+static struct flannel_prefix first_gateway(const struct fl_attachment_want *want, int family)
+{
+	for (size_t i = 0; i < want->n_addresses; i++) {
+		if (want->addresses[i].gateway.family == family)
+			return want->addresses[i].gateway;
+	}
+	return (struct flannel_prefix){ 0 };
+}
+
+/* is there a default route with a gateway of its own */
+static bool has_default(const struct fl_attachment_want *want, int family)
+{
+	for (size_t i = 0; i < want->n_routes; i++) {
+		const struct flannel_attachment_route *route = &want->routes[i];
+
+		if (route->dst.family == family && route->dst.plen == 0 && route->via.family)
+			return true;
+	}
+	return false;
+}
+
+/* adds the default route of a family, unless the caller brought one */
+static void want_default_route(struct fl_attachment_want *want, int family)
+{
+	struct flannel_prefix gateway = first_gateway(want, family);
+	struct flannel_attachment_route *route = &want->routes[want->n_routes];
+
+	if (!gateway.family || has_default(want, family))
+		return;
+	*route = (struct flannel_attachment_route){ .size = sizeof(*route), .scope = FLANNEL_SCOPE_UNSET };
+	route->dst.family = (uint16_t)family;
+	route->via = gateway;
+	want->n_routes++;
+}
+
+/* one route as the kernel gets it */
+static struct fl_route kernel_route(const struct fl_attachment_want *want, const struct flannel_attachment_route *route,
+				    const char *ifname)
+{
+	struct fl_route to = fl_route_main(&route->dst, FL_ROUTE_PROTOCOL_BOOT);
+
+	to.via = route->via;
+	if (!to.via.family && route->scope != FL_ROUTE_SCOPE_LINK)
+		to.via = first_gateway(want, route->dst.family);
+	if (to.via.family)
+		to.via = bare(to.via);
+	if (route->priority)
+		to.metric = route->priority;
+	if (route->table)
+		to.table = route->table;
+	to.scope = route->scope == FLANNEL_SCOPE_UNSET ? FL_ROUTE_SCOPE_UNIVERSE : (uint8_t)route->scope;
+	to.mtu = route->mtu;
+	to.advmss = route->advmss;
+	strncpy(to.link, ifname, sizeof(to.link) - 1);
+	return to;
+}
+
+/* memory for the worst case: every address brings a gateway, each family a default route */
+static int allocate(const struct flannel_attachment_options *options, struct fl_attachment_want *want)
+{
+	want->addresses = calloc(options->n_addresses + 1, sizeof(*want->addresses));
+	want->gateways = calloc(options->n_addresses + 1, sizeof(*want->gateways));
+	want->routes = calloc(options->n_routes + 2, sizeof(*want->routes));
+	want->kernel_routes = calloc(options->n_routes + 2, sizeof(*want->kernel_routes));
+	return want->addresses && want->gateways && want->routes && want->kernel_routes ? 0 : -ENOMEM;
+}
+
+int fl_attachment_want(const struct flannel_attachment_options *options, struct fl_attachment_want *ret_want,
+		       struct flannel_error **ret_error)
+{
+	const char *ifname = options->ifname ? options->ifname : "eth0";
+	FL_CLEANUP(fl_attachment_want_clear) struct fl_attachment_want want = { 0 };
+	int r = 0;
+
+	if (allocate(options, &want) < 0)
+		return fl_error_oom(ret_error);
+	r = want_addresses(options, &want, ret_error);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < options->n_routes; i++)
+		want.routes[want.n_routes++] = options->routes[i];
+	if (options->flags & FLANNEL_ATTACHMENT_DEFAULT_GATEWAY) {
+		want_default_route(&want, AF_INET);
+		want_default_route(&want, AF_INET6);
+	}
+	if (is_gateway(options)) {
+		want_gateways(&want, AF_INET);
+		want_gateways(&want, AF_INET6);
+	}
+	for (size_t i = 0; i < want.n_routes; i++)
+		want.kernel_routes[i] = kernel_route(&want, &want.routes[i], ifname);
+	*ret_want = want;
+	want = (struct fl_attachment_want){ 0 };
+	return 0;
+}
+
+void fl_attachment_want_clear(struct fl_attachment_want *want)
+{
+	free(want->addresses);
+	free(want->routes);
+	free(want->kernel_routes);
+	free(want->gateways);
+	*want = (struct fl_attachment_want){ 0 };
+}
+
+int fl_attachment_fit_address(const struct flannel_prefix *wanted, const struct fl_interface_address *found,
+			      size_t n_found, const struct flannel_prefix **ret_other)
+{
+	const struct flannel_prefix *other = NULL;
+
+	for (size_t i = 0; i < n_found; i++) {
+		const struct flannel_prefix *address = &found[i].address;
+
+		if (address->family != wanted->family)
+			continue;
+		if (flannel_prefix_compare(address, wanted) == 0)
+			return 1;
+		if (!other && (wanted->family == AF_INET || flannel_prefix_overlaps(address, wanted)))
+			other = address;
+	}
+	if (!other)
+		return 0;
+	*ret_other = other;
+	return -EEXIST;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FL_DOMAIN_ATTACHMENT_H
+#define FL_DOMAIN_ATTACHMENT_H
+
+/*
+ * What attaching a container wants, worked out from its options before anything is touched: gateways, default routes,
+ * the bridge's addresses. Pure.
+ */
+
+#include <flannel/attachment.h>
+
+#include "base/error.h"
+#include "domain/interface.h"
+#include "domain/object.h"
+
+struct fl_attachment_want {
+	struct flannel_address *addresses; /* gateways filled in */
+	size_t n_addresses;
+	struct flannel_attachment_route *routes; /* as the caller is told: given ones, then default routes */
+	size_t n_routes;
+	struct fl_route *kernel_routes; /* the same for the kernel: gateways, tables, metrics filled in */
+	struct flannel_prefix *gateways; /* the bridge's addresses, IPv4 first; only with GATEWAY */
+	size_t n_gateways;
+	bool ipv4; /* there is an address of the family */
+	bool ipv6;
+};
+
+/* checks names, MAC, flags and addresses of the options: -EINVAL with the option's name and value */
+int fl_attachment_check(const struct flannel_attachment_options *options, struct flannel_error **ret_error);
+
+/* options were checked */
+int fl_attachment_want(const struct flannel_attachment_options *options, struct fl_attachment_want *ret_want,
+		       struct flannel_error **ret_error);
+
+void fl_attachment_want_clear(struct fl_attachment_want *want);
+
+/*
+ * How a bridge address fits those that are there: 0 add it, 1 it is there already, -EEXIST another one is in the way
+ * (any other IPv4 address; an IPv6 address whose network overlaps). ret_other: the first one in the way.
+ */
+int fl_attachment_fit_address(const struct flannel_prefix *wanted, const struct fl_interface_address *found,
+			      size_t n_found, const struct flannel_prefix **ret_other);
+
+#endif

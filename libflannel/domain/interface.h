@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FL_DOMAIN_INTERFACE_H
+#define FL_DOMAIN_INTERFACE_H
+
+/*
+ * Which interface carries the traffic between nodes, and which of its addresses peers are told. Pure:
+ * links, addresses and the default routes' links come in as facts.
+ */
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "domain/backend.h"
+
+struct fl_interface_link {
+	char name[FLANNEL_IFNAME_SIZE];
+	uint32_t ifindex;
+	uint32_t mtu;
+	uint8_t mac[FL_MAC_LEN];
+};
+
+struct fl_interface_address {
+	uint32_t ifindex;
+	struct flannel_prefix address;
+	uint32_t
+		flags; /* IFA_F_PERMANENT, IFA_F_TEMPORARY, IFA_F_DEPRECATED, IFA_F_TENTATIVE, IFA_F_DADFAILED; see rtnetlink(7) */
+	uint8_t scope;
+};
+
+struct fl_interface_facts {
+	const struct fl_interface_link *links; /* in order of their index */
+	size_t n_links;
+	const struct fl_interface_address *addresses; /* in the kernel's order */
+	size_t n_addresses;
+	uint32_t default_ifindex; /* link of the first IPv4 default route of the main table; 0: none, or multipath */
+	uint32_t default6_ifindex;
+};
+
+struct fl_interface_request {
+	const char *const *interfaces; /* names or addresses, --iface; tried in order */
+	size_t n_interfaces;
+	const char *public_ip;  /* NULL or an IPv4 address */
+	const char *public_ip6; /* NULL or an IPv6 address */
+	bool ipv4;              /* families in use; at least one */
+	bool ipv6;
+};
+
+/*
+ * Interfaces that are named are tried in turn. Else the public address, IPv4 first, finds the interface and must be on
+ * it; else the default route does, for both families the same interface. An address that names the interface is used
+ * as that family's; the other family takes the interface's best address: global before link-local, permanent before
+ * not, not temporary before temporary, never deprecated.
+ *
+ * Return: 0, or -EINVAL (a public address is no address), -ENODEV (no such interface, no usable address, MTU 0, or
+ * default routes on two interfaces; the message says what was tried and what there is). .reason of the result says why
+ * this one: "default route", "--iface eth1", "--public-ip 192.0.2.1".
+ */
+int fl_interface_select(const struct fl_interface_request *request, const struct fl_interface_facts *facts,
+			struct fl_underlay *ret_underlay, struct flannel_error **ret_error);
+
+#endif

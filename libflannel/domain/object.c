@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "domain/object.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+struct fl_route fl_route_main(const struct flannel_prefix *dst, uint8_t protocol)
+{
+	struct fl_route route = { .dst = *dst, .table = FL_ROUTE_TABLE_MAIN, .protocol = protocol };
+
+	route.type = FL_ROUTE_TYPE_UNICAST;
+	route.scope = FL_ROUTE_SCOPE_UNIVERSE;
+	if (dst->family == AF_INET6)
+		route.metric = FL_ROUTE_METRIC_DEFAULT_V6;
+	return route;
+}
+
+/* -1, 0 or 1 for numbers */
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+/* address objects: the same address on another link is another object */
+static int compare_address_keys(const struct fl_address *a, const struct fl_address *b)
+{
+	int r = strcmp(a->link, b->link);
+
+	return r ? r : flannel_prefix_compare(&a->address, &b->address);
+}
+
+/* the kernel knows a route by table, destination and metric; the next hop is an attribute */
+static int compare_route_keys(const struct fl_route *a, const struct fl_route *b)
+{
+	int r = flannel_prefix_compare(&a->dst, &b->dst);
+
+	if (!r)
+		r = compare_numbers(a->table, b->table);
+	return r ? r : compare_numbers(a->metric, b->metric);
+}
+
+int fl_object_compare_key(const struct fl_object *a, const struct fl_object *b)
+{
+	int r = compare_numbers(a->type, b->type);
+
+	if (!r)
+		r = compare_numbers(a->role, b->role);
+	if (r)
+		return r;
+	switch (a->type) {
+	case FL_OBJECT_LINK:
+		return strcmp(a->link.name, b->link.name);
+	case FL_OBJECT_SYSCTL:
+		return strcmp(a->sysctl.name, b->sysctl.name);
+	case FL_OBJECT_ADDRESS:
+		return compare_address_keys(&a->address, &b->address);
+	case FL_OBJECT_ROUTE:
+		return compare_route_keys(&a->route, &b->route);
+	}
+	return 0;
+}
+
+/* just the attributes that wanted->set names */
+static bool link_satisfies(const struct fl_link *found, const struct fl_link *wanted)
+{
+	unsigned int set = wanted->set;
+
+	return strcmp(found->kind, wanted->kind) == 0 && !((set & FL_LINK_MTU) && found->mtu != wanted->mtu) &&
+	       !((set & FL_LINK_MAC) && memcmp(found->mac, wanted->mac, FL_MAC_LEN) != 0) &&
+	       !((set & FL_LINK_UP) && found->up != wanted->up) &&
+	       !((set & FL_LINK_PROMISC) && found->promisc != wanted->promisc) &&
+	       !((set & FL_LINK_MASTER) && strcmp(found->master, wanted->master) != 0) &&
+	       !((set & FL_LINK_HAIRPIN) && found->hairpin != wanted->hairpin) &&
+	       !((set & FL_LINK_ISOLATED) && found->isolated != wanted->isolated) &&
+	       !((set & FL_LINK_ALIAS) && strcmp(found->alias, wanted->alias) != 0);
+}
+
+/* a route without a link takes the one that the kernel chose */
+static bool route_satisfies(const struct fl_route *found, const struct fl_route *wanted)
+{
+	return flannel_prefix_compare(&found->via, &wanted->via) == 0 &&
+	       (!wanted->link[0] || strcmp(found->link, wanted->link) == 0) && found->type == wanted->type &&
+	       found->protocol == wanted->protocol && found->mtu == wanted->mtu && found->advmss == wanted->advmss &&
+	       (wanted->dst.family != AF_INET || found->scope == wanted->scope) && found->onlink == wanted->onlink &&
+	       !found->multipath;
+}
+
+bool fl_object_satisfies(const struct fl_object *found, const struct fl_object *wanted)
+{
+	switch (wanted->type) {
+	case FL_OBJECT_LINK:
+		return link_satisfies(&found->link, &wanted->link);
+	case FL_OBJECT_SYSCTL:
+		return strcmp(found->sysctl.value, wanted->sysctl.value) == 0;
+	case FL_OBJECT_ADDRESS:
+		return true;
+	case FL_OBJECT_ROUTE:
+		return route_satisfies(&found->route, &wanted->route);
+	}
+	return false;
+}
+
+/* the route as ip-route(8) writes it */
+static void format_route(const struct fl_route *route, char *buf, size_t size)
+{
+	char dst[FLANNEL_PREFIX_STRLEN], via[FLANNEL_PREFIX_STRLEN], metric[24] = "";
+
+	flannel_prefix_format(&route->dst, dst, sizeof(dst));
+	flannel_prefix_format_address(&route->via, via, sizeof(via));
+	if (route->metric && !(route->dst.family == AF_INET6 && route->metric == FL_ROUTE_METRIC_DEFAULT_V6))
+		snprintf(metric, sizeof(metric), " metric %u", route->metric);
+	snprintf(buf, size, "route %s%s%s%s%s%s", dst, via[0] ? " via " : "", via, route->link[0] ? " dev " : "",
+		 route->link, metric);
+}
+
+const char *fl_object_format(const struct fl_object *object, char *buf, size_t size)
+{
+	char prefix[FLANNEL_PREFIX_STRLEN];
+
+	switch (object->type) {
+	case FL_OBJECT_LINK:
+		snprintf(buf, size, "%s %s", object->link.kind[0] ? object->link.kind : "link", object->link.name);
+		break;
+	case FL_OBJECT_SYSCTL:
+		snprintf(buf, size, "sysctl %s = %s", object->sysctl.name, object->sysctl.value);
+		break;
+	case FL_OBJECT_ADDRESS:
+		snprintf(buf, size, "address %s on %s",
+			 flannel_prefix_format(&object->address.address, prefix, sizeof(prefix)), object->address.link);
+		break;
+	case FL_OBJECT_ROUTE:
+		format_route(&object->route, buf, size);
+		break;
+	}
+	return buf;
+}
+
+const char *fl_mac_format(const uint8_t mac[FL_MAC_LEN], char *buf, size_t size)
+{
+	snprintf(buf, size, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	return buf;
+}
+
+/* value of a hexadecimal digit, or -1 */
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int fl_mac_parse(const char *text, uint8_t ret_mac[FL_MAC_LEN])
+{
+	uint8_t mac[FL_MAC_LEN];
+
+	if (!text || strlen(text) != FLANNEL_MAC_STRLEN - 1)
+		return -EINVAL;
+	for (int i = 0; i < FL_MAC_LEN; i++) {
+		const char *byte = text + (ptrdiff_t)3 * i;
+		int high = hex_value(byte[0]), low = hex_value(byte[1]);
+
+		if (high < 0 || low < 0)
+			return -EINVAL;
+		if (i < FL_MAC_LEN - 1 && (byte[2] != text[2] || (byte[2] != ':' && byte[2] != '-')))
+			return -EINVAL;
+		mac[i] = (uint8_t)(high << 4 | low);
+	}
+	memcpy(ret_mac, mac, sizeof(mac));
+	return 0;
+}
+
+bool fl_ifname_is_valid(const char *name)
+{
+	size_t len = name ? strlen(name) : 0;
+
+	if (len == 0 || len >= FLANNEL_IFNAME_SIZE || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return false;
+	for (const char *c = name; *c; c++) {
+		if (*c == '/' || *c == ':' || *c == ' ' || (*c >= '\t' && *c <= '\r'))
+			return false;
+	}
+	return true;
+}

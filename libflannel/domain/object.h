@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FL_DOMAIN_OBJECT_H
+#define FL_DOMAIN_OBJECT_H
+
+/*
+ * Kernel objects as values: what a backend or an attachment WANTS, what sys FOUND, and the operations between the
+ * two. Objects name each other by key (a link's name), never by interface index; sys resolves when it executes.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <flannel/link.h>
+#include <flannel/prefix.h>
+
+#define FL_MAC_LEN 6
+
+/* in whose namespace an object lives */
+enum fl_role { FL_ROLE_NODE, FL_ROLE_POD };
+
+enum fl_object_type { FL_OBJECT_LINK, FL_OBJECT_SYSCTL, FL_OBJECT_ADDRESS, FL_OBJECT_ROUTE };
+
+/* which attributes of a link count; the others are the kernel's business */
+enum fl_link_attribute {
+	FL_LINK_MTU = 1 << 0,
+	FL_LINK_MAC = 1 << 1,
+	FL_LINK_UP = 1 << 2,	  /* .up */
+	FL_LINK_PROMISC = 1 << 3, /* .promisc */
+	FL_LINK_MASTER = 1 << 4,  /* .master, "" detaches */
+	FL_LINK_HAIRPIN = 1 << 5, /* bridge port, .hairpin */
+	FL_LINK_ISOLATED = 1 << 6, /* bridge port, .isolated */
+	FL_LINK_ALIAS = 1 << 7	  /* .alias */
+};
+
+/* key: role and name */
+struct fl_link {
+	char name[FLANNEL_IFNAME_SIZE];
+	char kind[16]; /* "bridge", "veth" */
+	unsigned int set; /* enum fl_link_attribute, or-ed */
+	uint32_t mtu;
+	uint8_t mac[FL_MAC_LEN];
+	bool up;
+	bool promisc;
+	bool hairpin;
+	bool isolated;
+	char master[FLANNEL_IFNAME_SIZE];
+	char alias[64];
+	/* veth: the other end, made in the other role's namespace */
+	char peer_name[FLANNEL_IFNAME_SIZE];
+	bool peer_has_mac;
+	uint8_t peer_mac[FL_MAC_LEN];
+};
+
+/* key: role and name; name is below /proc/sys, with slashes */
+struct fl_sysctl {
+	char name[80];
+	char value[16];
+	bool optional; /* failure to write is no failure (IPv6 switched off in the kernel) */
+};
+
+/* key: role, link, address and length */
+struct fl_address {
+	char link[FLANNEL_IFNAME_SIZE];
+	struct flannel_prefix address;
+};
+
+/* values of rtm_protocol, rtm_type and rtm_scope as the kernel numbers them, see rtnetlink(7) */
+#define FL_ROUTE_TABLE_MAIN 254
+#define FL_ROUTE_PROTOCOL_KERNEL 2
+#define FL_ROUTE_PROTOCOL_BOOT 3
+#define FL_ROUTE_TYPE_UNICAST 1
+#define FL_ROUTE_SCOPE_UNIVERSE 0
+#define FL_ROUTE_SCOPE_LINK 253
+#define FL_ROUTE_METRIC_DEFAULT_V6 1024
+
+/* key: role, table, dst and metric */
+struct fl_route {
+	struct flannel_prefix dst;
+	struct flannel_prefix via; /* AF_UNSPEC for none */
+	char link[FLANNEL_IFNAME_SIZE]; /* "" lets the kernel find it */
+	uint32_t table;
+	uint32_t metric; /* never 0 for IPv6: the kernel's default is written out */
+	uint32_t mtu;
+	uint32_t advmss;
+	uint8_t protocol;
+	uint8_t type;
+	uint8_t scope;
+	bool onlink;
+	bool multipath; /* found only: has several next hops, via and link are the first's */
+};
+
+struct fl_object {
+	enum fl_object_type type;
+	enum fl_role role;
+	union {
+		struct fl_link link;
+		struct fl_sysctl sysctl;
+		struct fl_address address;
+		struct fl_route route;
+	};
+};
+
+enum fl_verb { FL_VERB_CREATE, FL_VERB_REPLACE, FL_VERB_DELETE };
+
+/* One step from found to wanted. before is what REPLACE and DELETE take away, which is also how to undo them. */
+struct fl_operation {
+	enum fl_verb verb;
+	struct fl_object object;
+	struct fl_object before;
+};
+
+/* a unicast route of the main table with all defaults, to be filled in */
+struct fl_route fl_route_main(const struct flannel_prefix *dst, uint8_t protocol);
+
+/* order by key: type, role, then the object's own key; 0 means the same object, perhaps with other attributes */
+int fl_object_compare_key(const struct fl_object *a, const struct fl_object *b);
+
+/* do found attributes satisfy the wanted ones; both have the same key */
+bool fl_object_satisfies(const struct fl_object *found, const struct fl_object *wanted);
+
+/* "route 10.244.2.0/24 via 192.0.2.2 dev eth0", "address 10.244.1.1/24 on cni0", "bridge cni0"; returns buf */
+#define FL_OBJECT_STRLEN 192
+const char *fl_object_format(const struct fl_object *object, char *buf, size_t size);
+
+/* MAC as text: FLANNEL_MAC_STRLEN bytes; parse takes ":" or "-" between the bytes, -EINVAL else */
+const char *fl_mac_format(const uint8_t mac[FL_MAC_LEN], char *buf, size_t size);
+int fl_mac_parse(const char *text, uint8_t ret_mac[FL_MAC_LEN]);
+
+/* 1 to 15 bytes, none of them "/", ":" or white space, not "." or ".." */
+bool fl_ifname_is_valid(const char *name);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "domain/plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+void fl_plan_clear(struct fl_plan *plan)
+{
+	free(plan->operations);
+	*plan = (struct fl_plan){ 0 };
+}
+
+int fl_plan_add(struct fl_plan *plan, enum fl_verb verb, const struct fl_object *object, const struct fl_object *before,
+		struct flannel_error **ret_error)
+{
+	struct fl_operation *operation;
+
+	if (plan->n_operations == plan->n_allocated) {
+		size_t n = plan->n_allocated ? plan->n_allocated * 2 : 8;
+
+		operation = reallocarray(plan->operations, n, sizeof(*operation));
+		if (!operation)
+			return fl_error_oom(ret_error);
+		plan->operations = operation;
+		plan->n_allocated = n;
+	}
+	operation = &plan->operations[plan->n_operations++];
+	*operation = (struct fl_operation){ .verb = verb, .object = *object };
+	if (before)
+		operation->before = *before;
+	return 0;
+}
+
+#define RANK_LAST (2 * FL_OBJECT_ROUTE + 1)
+
+/* place of an operation: makers by type, then deleters in reverse */
+static int rank(const struct fl_operation *operation)
+{
+	int type = (int)operation->object.type;
+
+	return operation->verb == FL_VERB_DELETE ? RANK_LAST - type : type;
+}
+
+int fl_plan_sort(struct fl_plan *plan, struct flannel_error **ret_error)
+{
+	struct fl_operation *sorted;
+	size_t n = plan->n_operations, i = 1, to = 0;
+
+	while (i < n && rank(&plan->operations[i - 1]) <= rank(&plan->operations[i]))
+		i++;
+	if (i >= n)
+		return 0;
+	sorted = calloc(plan->n_allocated, sizeof(*sorted));
+	if (!sorted)
+		return fl_error_oom(ret_error);
+	for (int r = 0; r <= RANK_LAST; r++) {
+		for (i = 0; i < n; i++) {
+			if (rank(&plan->operations[i]) == r)
+				sorted[to++] = plan->operations[i];
+		}
+	}
+	free(plan->operations);
+	plan->operations = sorted;
+	return 0;
+}
+
+/* is a destination inside one of the cluster's networks */
+static bool in_network(const struct flannel_prefix *dst, const struct fl_ownership_rules *rules)
+{
+	return flannel_prefix_contains(&rules->network, dst) || flannel_prefix_contains(&rules->network6, dst);
+}
+
+enum fl_ownership fl_ownership_of(const struct fl_object *found, const struct fl_ownership_rules *rules)
+{
+	const struct fl_route *route = &found->route;
+
+	if (found->type != FL_OBJECT_ROUTE)
+		return FL_FOREIGN;
+	if (route->protocol == rules->route_protocol)
+		return FL_OURS;
+	/* flannel's Go daemon tags nothing: its routes have protocol boot, a next hop, and lead into the network */
+	if (route->protocol == FL_ROUTE_PROTOCOL_BOOT && route->type == FL_ROUTE_TYPE_UNICAST && route->via.family &&
+	    in_network(&route->dst, rules))
+		return FL_ADOPTABLE;
+	return FL_FOREIGN;
+}
+
+int fl_plan_compare(struct fl_plan *plan, const struct fl_object *wanted, const struct fl_object *found,
+		    const struct fl_ownership_rules *rules, struct flannel_error **ret_error)
+{
+	char text[FL_OBJECT_STRLEN], other[FL_OBJECT_STRLEN];
+	int r;
+
+	if (!wanted && !found)
+		return 0;
+	if (!found)
+		r = fl_plan_add(plan, FL_VERB_CREATE, wanted, NULL, ret_error);
+	else if (!wanted)
+		r = fl_ownership_of(found, rules) == FL_OURS ?
+			    fl_plan_add(plan, FL_VERB_DELETE, found, found, ret_error) :
+			    -ENOENT;
+	else if (fl_object_satisfies(found, wanted))
+		return 0;
+	else if (fl_ownership_of(found, rules) == FL_FOREIGN)
+		return fl_error_set_retryable(ret_error, -EEXIST, "rtnl", fl_object_format(found, other, sizeof(other)),
+					      "set %s: the place is taken by another program's object",
+					      fl_object_format(wanted, text, sizeof(text)));
+	else
+		r = fl_plan_add(plan, FL_VERB_REPLACE, wanted, found, ret_error);
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? r : 1;
+}

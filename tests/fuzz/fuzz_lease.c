@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Fuzz target (libFuzzer): a key up to the first newline and a value behind it. What is taken must be written so that it is
+ * read again as the same lease, with the same key and value.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <flannel/lease.h>
+
+#include "base/error.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* ends the run: libFuzzer keeps the input */
+static void require(int condition)
+{
+	if (!condition)
+		abort();
+}
+
+/* checks what every lease promises */
+static void check(const struct flannel_lease *lease)
+{
+	struct flannel_prefix subnet;
+	int n = 0;
+
+	if (flannel_lease_get_subnet(lease, AF_INET, &subnet) == 1) {
+		require(subnet.plen >= 1 && subnet.plen <= 31 && flannel_prefix_is_network(&subnet));
+		n++;
+	}
+	if (flannel_lease_get_subnet(lease, AF_INET6, &subnet) == 1) {
+		require(subnet.plen >= 1 && subnet.plen <= 127 && flannel_prefix_is_network(&subnet));
+		n++;
+	}
+	require(n > 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const uint8_t *newline = size ? memchr(data, '\n', size) : NULL;
+	struct flannel_lease *lease = NULL, *again = NULL;
+	char written[2 * FLANNEL_PREFIX_STRLEN], rewritten[2 * FLANNEL_PREFIX_STRLEN];
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	FL_CLEANUP(fl_freep) char *key = NULL;
+	const char *value;
+
+	if (!newline)
+		return 0;
+	key = strndup((const char *)data, (size_t)(newline - data));
+	value = (const char *)newline + 1;
+	if (flannel_lease_parse(key, value, size - (size_t)(newline - data) - 1, 1, 2, &lease, &error) < 0) {
+		require(!lease && *flannel_error_get_message(error));
+		return 0;
+	}
+	check(lease);
+	require(*flannel_lease_format_key(lease, written, sizeof(written)) != '\0');
+	value = flannel_lease_get_value(lease);
+	require(flannel_lease_parse(written, value, strlen(value), 3, 4, &again, NULL) == 0);
+	require(flannel_lease_equal(lease, again));
+	require(strcmp(flannel_lease_format_key(again, rewritten, sizeof(rewritten)), written) == 0);
+	require(strcmp(flannel_lease_get_value(again), value) == 0);
+	flannel_lease_unref(again);
+	flannel_lease_unref(lease);
+	return 0;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "domain/object.h"
+
+Test(object, interface_names)
+{
+	static const struct {
+		const char *name;
+		bool valid;
+	} cases[] = {
+		{ "eth0", true },	{ "veth0123abcd", true }, { "flannel.1", true },	 { "a", true },
+		{ "123456789012345", true }, { "1234567890123456", false }, { "", false },	 { ".", false },
+		{ "..", false },	{ "a/b", false },	  { "eth0:1", false },		 { "a b", false },
+		{ "a\tb", false },	{ "a\nb", false },	  { NULL, false },
+	};
+
+	for (size_t i = 0; i < FL_N_ELEMENTS(cases); i++)
+		cr_assert_eq(fl_ifname_is_valid(cases[i].name), cases[i].valid, "\"%s\"", cases[i].name);
+}
+
+Test(object, mac_addresses)
+{
+	static const char *const good[] = { "02:00:00:00:77:01", "02-00-00-00-77-01", "AA:bb:CC:dd:EE:ff" };
+	static const char *const bad[] = { "", "02:00:00:00:77", "02:00:00:00:77:0", "02:00:00:00:77:01:02",
+					   "02:00-00:00:77:01", "02.00.00.00.77.01", "0g:00:00:00:77:01", NULL };
+	uint8_t mac[FL_MAC_LEN] = { 0 };
+	char text[FLANNEL_MAC_STRLEN];
+
+	for (size_t i = 0; i < FL_N_ELEMENTS(good); i++)
+		cr_assert_eq(fl_mac_parse(good[i], mac), 0, "%s", good[i]);
+	cr_assert_str_eq(fl_mac_format(mac, text, sizeof(text)), "aa:bb:cc:dd:ee:ff");
+	for (size_t i = 0; i < FL_N_ELEMENTS(bad); i++)
+		cr_assert_eq(fl_mac_parse(bad[i], mac), -EINVAL, "%s", bad[i]);
+	cr_assert_eq(mac[0], 0xaa, "failure must not touch the result");
+}
+
+Test(object, routes_are_told_apart_by_table_destination_and_metric_alone)
+{
+	struct flannel_prefix dst, dst6;
+	struct fl_object a = { .type = FL_OBJECT_ROUTE }, b;
+
+	cr_assert_eq(flannel_prefix_parse("10.244.2.0/24", &dst), 0);
+	cr_assert_eq(flannel_prefix_parse("fd00::/64", &dst6), 0);
+	a.route = fl_route_main(&dst, 241);
+	b = a;
+	b.route.protocol = 3;
+	strcpy(b.route.link, "eth1");
+	cr_assert_eq(fl_object_compare_key(&a, &b), 0);
+	cr_assert_not(fl_object_satisfies(&b, &a));
+	b = a;
+	b.route.metric = 5;
+	cr_assert_neq(fl_object_compare_key(&a, &b), 0);
+	b = a;
+	b.route.table = 100;
+	cr_assert_neq(fl_object_compare_key(&a, &b), 0);
+	b = a;
+	b.role = FL_ROLE_POD;
+	cr_assert_neq(fl_object_compare_key(&a, &b), 0);
+	cr_assert_eq(fl_route_main(&dst6, 241).metric, 1024, "the kernel's default is written out");
+}
+
+Test(object, text_for_people)
+{
+	struct fl_object object = { .type = FL_OBJECT_ROUTE };
+	struct flannel_prefix prefix;
+	char text[FL_OBJECT_STRLEN];
+
+	cr_assert_eq(flannel_prefix_parse("10.244.2.0/24", &prefix), 0);
+	object.route = fl_route_main(&prefix, 241);
+	cr_assert_str_eq(fl_object_format(&object, text, sizeof(text)), "route 10.244.2.0/24");
+	cr_assert_eq(flannel_prefix_parse("192.0.2.2", &object.route.via), 0);
+	strcpy(object.route.link, "eth0");
+	object.route.metric = 7;
+	cr_assert_str_eq(fl_object_format(&object, text, sizeof(text)),
+			 "route 10.244.2.0/24 via 192.0.2.2 dev eth0 metric 7");
+	object = (struct fl_object){ .type = FL_OBJECT_ADDRESS };
+	cr_assert_eq(flannel_prefix_parse("10.244.1.1/24", &object.address.address), 0);
+	strcpy(object.address.link, "cni0");
+	cr_assert_str_eq(fl_object_format(&object, text, sizeof(text)), "address 10.244.1.1/24 on cni0");
+	object = (struct fl_object){ .type = FL_OBJECT_LINK, .link = { .name = "cni0", .kind = "bridge" } };
+	cr_assert_str_eq(fl_object_format(&object, text, sizeof(text)), "bridge cni0");
+}
