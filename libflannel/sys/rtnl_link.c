@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
+#include "sys/rtnl_link.h"
+
+/* attributes that belong to a link as a bridge port, and those that are its own */
+#define PORT_ATTRIBUTES (FL_LINK_HAIRPIN | FL_LINK_ISOLATED)
+#define OWN_ATTRIBUTES (FL_LINK_MTU | FL_LINK_MAC | FL_LINK_UP | FL_LINK_PROMISC | FL_LINK_MASTER | FL_LINK_ALIAS)
+
+int fl_link_find_index(struct fl_rtnl *rtnl, const char *name, uint32_t *ret_ifindex)
+{
+	struct ifreq request = {0};
+	size_t len = strlen(name);
+
+	if (len == 0 || len >= sizeof(request.ifr_name))
+		return -ENODEV;
+	memcpy(request.ifr_name, name, len);
+	if (ioctl(fl_rtnl_get_fd(rtnl), SIOCGIFINDEX, &request) < 0)
+		return -errno;
+	*ret_ifindex = (uint32_t)request.ifr_ifindex;
+	return 0;
+}
+
+int fl_link_find_name(struct fl_rtnl *rtnl, uint32_t ifindex, char ret_name[FLANNEL_IFNAME_SIZE])
+{
+	struct ifreq request = {.ifr_ifindex = (int)ifindex};
+
+	if (ioctl(fl_rtnl_get_fd(rtnl), SIOCGIFNAME, &request) < 0)
+		return -errno;
+	memcpy(ret_name, request.ifr_name, FLANNEL_IFNAME_SIZE);
+	return 0;
+}
+
+/* reads what a bridge says of its port */
+static int parse_port(struct nlattr *data, struct fl_link_info *info)
+{
+	static const struct nla_policy policy[IFLA_BRPORT_MAX + 1] = {
+		[IFLA_BRPORT_MODE] = {.type = NLA_U8},
+		[IFLA_BRPORT_ISOLATED] = {.type = NLA_U8},
+	};
+	struct nlattr *tb[IFLA_BRPORT_MAX + 1];
+
+	if (nla_parse_nested(tb, IFLA_BRPORT_MAX, data, policy) < 0)
+		return -EBADMSG;
+	info->is_port = true;
+	info->hairpin = tb[IFLA_BRPORT_MODE] && nla_get_u8(tb[IFLA_BRPORT_MODE]);
+	info->isolated = tb[IFLA_BRPORT_ISOLATED] && nla_get_u8(tb[IFLA_BRPORT_ISOLATED]);
+	return 0;
+}
+
+/* reads the kind of a link, and of which kind its master is */
+static int parse_kind(struct nlattr *linkinfo, struct fl_link_info *info)
+{
+	static const struct nla_policy policy[IFLA_INFO_MAX + 1] = {
+		[IFLA_INFO_KIND] = {.type = NLA_STRING},
+		[IFLA_INFO_SLAVE_KIND] = {.type = NLA_STRING},
+	};
+	struct nlattr *tb[IFLA_INFO_MAX + 1];
+
+	if (nla_parse_nested(tb, IFLA_INFO_MAX, linkinfo, policy) < 0)
+		return -EBADMSG;
+	if (tb[IFLA_INFO_KIND])
+		nla_strlcpy(info->kind, tb[IFLA_INFO_KIND], sizeof(info->kind));
+	if (tb[IFLA_INFO_SLAVE_KIND] && tb[IFLA_INFO_SLAVE_DATA] && nla_strcmp(tb[IFLA_INFO_SLAVE_KIND], "bridge") == 0)
+		return parse_port(tb[IFLA_INFO_SLAVE_DATA], info);
+	return 0;
+}
+
+/* a number that may be absent */
+static uint32_t get_u32(const struct nlattr *attr)
+{
+	return attr ? nla_get_u32(attr) : 0;
+}
+
+int fl_link_parse(const struct nlmsghdr *header, struct fl_link_info *ret_info)
+{
+	static const struct nla_policy policy[IFLA_MAX + 1] = {
+		[IFLA_IFNAME] = {.type = NLA_STRING, .minlen = 2, .maxlen = FLANNEL_IFNAME_SIZE},
+		[IFLA_MTU] = {.type = NLA_U32},
+		[IFLA_LINK] = {.type = NLA_U32},
+		[IFLA_MASTER] = {.type = NLA_U32},
+		[IFLA_OPERSTATE] = {.type = NLA_U8},
+		[IFLA_IFALIAS] = {.type = NLA_STRING},
+		[IFLA_LINKINFO] = {.type = NLA_NESTED},
+	};
+	struct nlattr *tb[IFLA_MAX + 1];
+	struct fl_link_info info = {0};
+	const struct ifinfomsg *link;
+
+	if (!nlmsg_valid_hdr(header, sizeof(*link)))
+		return -EBADMSG;
+	link = nlmsg_data(header);
+	if (link->ifi_family != AF_UNSPEC ||
+	    nla_parse(tb, IFLA_MAX, nlmsg_attrdata(header, sizeof(*link)), nlmsg_attrlen(header, sizeof(*link)),
+		      policy) < 0 ||
+	    !tb[IFLA_IFNAME])
+		return -EBADMSG;
+	if (tb[IFLA_LINKINFO] && parse_kind(tb[IFLA_LINKINFO], &info) < 0)
+		return -EBADMSG;
+	nla_strlcpy(info.name, tb[IFLA_IFNAME], sizeof(info.name));
+	if (tb[IFLA_IFALIAS])
+		nla_strlcpy(info.alias, tb[IFLA_IFALIAS], sizeof(info.alias));
+	info.ifindex = (uint32_t)link->ifi_index;
+	info.flags = link->ifi_flags;
+	info.mtu = get_u32(tb[IFLA_MTU]);
+	info.master_ifindex = get_u32(tb[IFLA_MASTER]);
+	info.peer_ifindex = get_u32(tb[IFLA_LINK]);
+	info.operstate = tb[IFLA_OPERSTATE] ? nla_get_u8(tb[IFLA_OPERSTATE]) : 0;
+	info.has_mac = tb[IFLA_ADDRESS] && nla_len(tb[IFLA_ADDRESS]) == FL_MAC_LEN;
+	if (info.has_mac)
+		memcpy(info.mac, nla_data(tb[IFLA_ADDRESS]), FL_MAC_LEN);
+	*ret_info = info;
+	return 0;
+}
+
+/* a link that an answer or an echo told of */
+struct answer {
+	struct fl_link_info info;
+	bool seen;
+};
+
+/* keeps the link of an answer; one that makes no sense counts as none, lest a link be made and reported as a failure */
+static int take_link(void *userdata, const struct nlmsghdr *header)
+{
+	struct answer *answer = userdata;
+
+	if (!answer->seen && header->nlmsg_type == RTM_NEWLINK)
+		answer->seen = fl_link_parse(header, &answer->info) == 0;
+	return 0;
+}
+
+/* asks for one link, by name if there is one, without the statistics that make up half of an answer */
+static int get_link(struct fl_rtnl *rtnl, const char *name, uint32_t ifindex, struct fl_link_info *ret_info,
+		    struct flannel_error **ret_error)
+{
+	const struct ifinfomsg header = {.ifi_index = (int)ifindex};
+	FL_CLEANUP(fl_rtnl_message_freep)
+	struct nl_msg *message = fl_rtnl_message(RTM_GETLINK, 0, &header, sizeof(header));
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	struct answer answer = {0};
+	int r;
+
+	if (!message || nla_put_u32(message, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS) < 0 ||
+	    (name && nla_put_string(message, IFLA_IFNAME, name) < 0))
+		return fl_error_oom(ret_error);
+	if (name)
+		r = fl_rtnl_request(rtnl, message, take_link, &answer, &error, "get link %s", name);
+	else
+		r = fl_rtnl_request(rtnl, message, take_link, &answer, &error, "get link %u", ifindex);
+	if (r == -ENODEV)
+		return 0;
+	if (r < 0) {
+		if (ret_error)
+			*ret_error = FL_TAKE(error);
+		return r;
+	}
+	if (!answer.seen)
+		return fl_error_set(ret_error, -EBADMSG, "rtnl", NULL, "get link %s", name ? name : "by index");
+	*ret_info = answer.info;
+	return 1;
+}
+
+int fl_link_get(struct fl_rtnl *rtnl, const char *name, struct fl_link_info *ret_info, struct flannel_error **ret_error)
+{
+	return get_link(rtnl, name, 0, ret_info, ret_error);
+}
+
+int fl_link_get_by_index(struct fl_rtnl *rtnl, uint32_t ifindex, struct fl_link_info *ret_info,
+			 struct flannel_error **ret_error)
+{
+	return get_link(rtnl, NULL, ifindex, ret_info, ret_error);
+}
+
+/* one link of a list */
+static int parse_item(void *userdata, const struct nlmsghdr *header, void *ret_item)
+{
+	int r = fl_link_parse(header, ret_item);
+
+	(void)userdata;
+	return r < 0 ? r : 1;
+}
+
+/* order of a list; the kernel's was that of a hash table until Linux 6.8 */
+static int compare_indices(const void *a, const void *b)
+{
+	uint32_t index_a = ((const struct fl_link_info *)a)->ifindex,
+		 index_b = ((const struct fl_link_info *)b)->ifindex;
+
+	return (index_a > index_b) - (index_a < index_b);
+}
+
+int fl_link_list(struct fl_rtnl *rtnl, struct fl_link_info **ret_links, size_t *ret_n, struct flannel_error **ret_error)
+{
+	const struct ifinfomsg header = {0};
+	FL_CLEANUP(fl_rtnl_message_freep)
+	struct nl_msg *message = fl_rtnl_message(RTM_GETLINK, 0, &header, sizeof(header));
+	void *links;
+	size_t n;
+	int r;
+
+	if (!message || nla_put_u32(message, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS) < 0)
+		return fl_error_oom(ret_error);
+	r = fl_rtnl_list(rtnl, message, sizeof(**ret_links), parse_item, NULL, &links, &n, ret_error, "list links");
+	if (r < 0)
+		return r;
+	if (n > 1)
+		qsort(links, n, sizeof(**ret_links), compare_indices);
+	*ret_links = links;
+	*ret_n = n;
+	return 0;
+}
+
+/* index of the master that link names, 0 if it shall have none */
+static int find_master(struct fl_rtnl *rtnl, const struct fl_link *link, uint32_t *ret_ifindex,
+		       struct flannel_error **ret_error)
+{
+	int r;
+
+	*ret_ifindex = 0;
+	if (!(link->set & FL_LINK_MASTER) || !link->master[0])
+		return 0;
+	r = fl_link_find_index(rtnl, link->master, ret_ifindex);
+	if (r < 0)
+		return fl_error_set(ret_error, r, "rtnl", NULL, "put %s into %s", link->name, link->master);
+	return 0;
+}
+
+/* the message's flags for UP and PROMISC */
+static struct ifinfomsg make_header(const struct fl_link *link, uint32_t ifindex)
+{
+	struct ifinfomsg header = {.ifi_index = (int)ifindex};
+
+	if (link->set & FL_LINK_UP)
+		header.ifi_change |= IFF_UP;
+	if (link->set & FL_LINK_PROMISC)
+		header.ifi_change |= IFF_PROMISC;
+	if (link->up)
+		header.ifi_flags |= IFF_UP;
+	if (link->promisc)
+		header.ifi_flags |= IFF_PROMISC;
+	header.ifi_flags &= header.ifi_change;
+	return header;
+}
+
+/* appends the attributes that both a new and an existing link takes; negative if there is no room */
+static int put_attributes(struct nl_msg *message, const struct fl_link *link, uint32_t master_ifindex)
+{
+	int r = 0;
+
+	if (link->set & FL_LINK_MTU)
+		r |= nla_put_u32(message, IFLA_MTU, link->mtu);
+	if (link->set & FL_LINK_MAC)
+		r |= nla_put(message, IFLA_ADDRESS, FL_MAC_LEN, link->mac);
+	if (link->set & FL_LINK_MASTER)
+		r |= nla_put_u32(message, IFLA_MASTER, master_ifindex);
+	return r;
+}
+
+/* One queue each way: a veth is served by the sender's CPU, and every further queue costs time at creation. */
+static int put_queues(struct nl_msg *message)
+{
+	return nla_put_u32(message, IFLA_NUM_TX_QUEUES, 1) | nla_put_u32(message, IFLA_NUM_RX_QUEUES, 1);
+}
+
+/* Appends the other end of a veth. It cannot be born UP: the kernel refuses that until this end is complete. */
+static int put_peer(struct nl_msg *message, const struct fl_link *link, int netns_fd)
+{
+	struct ifinfomsg header = {0};
+	struct nlattr *data, *peer;
+	int r;
+
+	data = nla_nest_start(message, IFLA_INFO_DATA);
+	peer = data ? nla_nest_start(message, VETH_INFO_PEER) : NULL;
+	if (!peer)
+		return -1;
+	r = nlmsg_append(message, &header, sizeof(header), NLMSG_ALIGNTO);
+	if (link->peer_name[0])
+		r |= nla_put_string(message, IFLA_IFNAME, link->peer_name);
+	if (link->set & FL_LINK_MTU)
+		r |= nla_put_u32(message, IFLA_MTU, link->mtu);
+	if (link->peer_has_mac)
+		r |= nla_put(message, IFLA_ADDRESS, FL_MAC_LEN, link->peer_mac);
+	if (netns_fd >= 0)
+		r |= nla_put_u32(message, IFLA_NET_NS_FD, (uint32_t)netns_fd);
+	r |= put_queues(message);
+	r |= nla_nest_end(message, peer);
+	r |= nla_nest_end(message, data);
+	return r;
+}
+
+/* appends kind and what belongs to it */
+static int put_kind(struct nl_msg *message, const struct fl_link *link, int peer_netns_fd)
+{
+	bool veth = strcmp(link->kind, "veth") == 0;
+	struct nlattr *info;
+	int r = 0;
+
+	if (veth)
+		r |= put_queues(message);
+	info = nla_nest_start(message, IFLA_LINKINFO);
+	if (!info)
+		return -1;
+	r |= nla_put_string(message, IFLA_INFO_KIND, link->kind);
+	if (veth)
+		r |= put_peer(message, link, peer_netns_fd);
+	r |= nla_nest_end(message, info);
+	return r;
+}
+
+/* sends the request that makes the link; its echo comes before the link enters its master */
+static int send_create(struct fl_rtnl *rtnl, const struct fl_link *link, int peer_netns_fd, uint32_t master_ifindex,
+		       struct answer *answer, struct flannel_error **ret_error)
+{
+	const struct ifinfomsg header = make_header(link, 0);
+	FL_CLEANUP(fl_rtnl_message_freep)
+	struct nl_msg *message =
+		fl_rtnl_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO, &header, sizeof(header));
+	bool peer = link->peer_name[0] != '\0';
+	int r;
+
+	if (!message || nla_put_string(message, IFLA_IFNAME, link->name) < 0 ||
+	    put_attributes(message, link, master_ifindex) < 0 || put_kind(message, link, peer_netns_fd) < 0)
+		return fl_error_oom(ret_error);
+	r = fl_rtnl_request(rtnl, message, take_link, answer, ret_error, "create %s %s%s%s", link->kind, link->name,
+			    peer ? " with peer " : "", link->peer_name);
+	if (r == 0 && answer->seen && master_ifindex > 0)
+		answer->info.master_ifindex = master_ifindex;
+	return r;
+}
+
+/* reads back what was made, where the kernel did not tell */
+static int complete(struct fl_rtnl *rtnl, const char *name, struct answer *answer, struct flannel_error **ret_error)
+{
+	int r;
+
+	if (answer->seen)
+		return 0;
+	r = fl_link_get(rtnl, name, &answer->info, ret_error);
+	if (r == 0)
+		return fl_error_set(ret_error, -ENODEV, "rtnl", "it is gone again", "create %s", name);
+	return r < 0 ? r : 0;
+}
+
+/* changes a link's own attributes */
+static int change_own(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link *link,
+		      struct flannel_error **ret_error)
+{
+	const struct ifinfomsg header = make_header(link, ifindex);
+	FL_CLEANUP(fl_rtnl_message_freep)
+	struct nl_msg *message = fl_rtnl_message(RTM_SETLINK, 0, &header, sizeof(header));
+	uint32_t master_ifindex;
+	int r = find_master(rtnl, link, &master_ifindex, ret_error);
+
+	if (r < 0)
+		return r;
+	if (!message || put_attributes(message, link, master_ifindex) < 0 ||
+	    ((link->set & FL_LINK_ALIAS) && nla_put_string(message, IFLA_IFALIAS, link->alias) < 0))
+		return fl_error_oom(ret_error);
+	return fl_rtnl_request(rtnl, message, NULL, NULL, ret_error, "change link %s", link->name);
+}
+
+/* changes a link's attributes as a bridge port */
+static int change_port(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link *link,
+		       struct flannel_error **ret_error)
+{
+	const struct ifinfomsg header = {.ifi_family = AF_BRIDGE, .ifi_index = (int)ifindex};
+	FL_CLEANUP(fl_rtnl_message_freep)
+	struct nl_msg *message = fl_rtnl_message(RTM_SETLINK, 0, &header, sizeof(header));
+	struct nlattr *port = message ? nla_nest_start(message, IFLA_PROTINFO) : NULL;
+	int r = 0;
+
+	if (!port)
+		return fl_error_oom(ret_error);
+	if (link->set & FL_LINK_HAIRPIN)
+		r |= nla_put_u8(message, IFLA_BRPORT_MODE, link->hairpin);
+	if (link->set & FL_LINK_ISOLATED)
+		r |= nla_put_u8(message, IFLA_BRPORT_ISOLATED, link->isolated);
+	r |= nla_nest_end(message, port);
+	if (r < 0)
+		return fl_error_oom(ret_error);
+	return fl_rtnl_request(rtnl, message, NULL, NULL, ret_error, "change bridge port %s", link->name);
+}
+
+/* sets the alias of a new link; without it nobody would know whose the link is, so that it goes if that fails */
+static int set_alias(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link *link,
+		     struct flannel_error **ret_error)
+{
+	struct fl_link change = *link;
+	int r;
+
+	change.set = FL_LINK_ALIAS;
+	r = change_own(rtnl, ifindex, &change, ret_error);
+	if (r < 0)
+		(void)fl_link_delete(rtnl, ifindex, link->name, NULL);
+	return r;
+}
+
+int fl_link_create(struct fl_rtnl *rtnl, const struct fl_link *link, int peer_netns_fd, struct fl_link_info *ret_info,
+		   struct flannel_error **ret_error)
+{
+	bool alias = (link->set & FL_LINK_ALIAS) && link->alias[0];
+	struct answer answer = {0};
+	uint32_t master_ifindex;
+	int r;
+
+	r = find_master(rtnl, link, &master_ifindex, ret_error);
+	if (r == 0)
+		r = send_create(rtnl, link, peer_netns_fd, master_ifindex, &answer, ret_error);
+	if (r == 0 && (ret_info || alias))
+		r = complete(rtnl, link->name, &answer, ret_error);
+	if (r == 0 && alias)
+		r = set_alias(rtnl, answer.info.ifindex, link, ret_error);
+	if (r < 0)
+		return r;
+	if (alias)
+		memcpy(answer.info.alias, link->alias, sizeof(answer.info.alias));
+	if (ret_info)
+		*ret_info = answer.info;
+	return 0;
+}
+
+int fl_link_change(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link *link, struct flannel_error **ret_error)
+{
+	int r = 0;
+
+	if (link->set & OWN_ATTRIBUTES)
+		r = change_own(rtnl, ifindex, link, ret_error);
+	if (r == 0 && (link->set & PORT_ATTRIBUTES))
+		r = change_port(rtnl, ifindex, link, ret_error);
+	return r;
+}
+
+int fl_link_delete(struct fl_rtnl *rtnl, uint32_t ifindex, const char *name, struct flannel_error **ret_error)
+{
+	const struct ifinfomsg header = {.ifi_index = (int)ifindex};
+	FL_CLEANUP(fl_rtnl_message_freep)
+	struct nl_msg *message = fl_rtnl_message(RTM_DELLINK, 0, &header, sizeof(header));
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	int r;
+
+	if (!message)
+		return fl_error_oom(ret_error);
+	r = fl_rtnl_request(rtnl, message, NULL, NULL, &error, "delete link %s", name);
+	if (r == -ENODEV)
+		return 0;
+	if (r < 0 && ret_error)
+		*ret_error = FL_TAKE(error);
+	return r < 0 ? r : 1;
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
+#include "sys/rtnl_link.h"
+#include "sys/rtnl_route.h"
+
+/* messages that are in memory at a time */
+#define CHUNK 512
+
+/* the link asked for last: neighbouring routes mostly share theirs */
+struct link_cache {
+	uint32_t ifindex; /* 0: nothing asked yet */
+	char name[FLANNEL_IFNAME_SIZE];
+};
+
+/* index by name */
+static int resolve_name(struct fl_rtnl *rtnl, struct link_cache *cache, const char *name, uint32_t *ret_ifindex)
+{
+	int r;
+
+	if (cache->ifindex == 0 || strcmp(cache->name, name) != 0) {
+		r = fl_link_find_index(rtnl, name, ret_ifindex);
+		if (r < 0)
+			return r;
+		cache->ifindex = *ret_ifindex;
+		memcpy(cache->name, name, strlen(name) + 1);
+	}
+	*ret_ifindex = cache->ifindex;
+	return 0;
+}
+
+/* writes a route's operation into an error that holds the kernel's answer */
+static int wrap(struct flannel_error **error, int code, const char *verb, const struct fl_route *route)
+{
+	struct fl_object object = {.type = FL_OBJECT_ROUTE, .route = *route};
+	char text[FL_OBJECT_STRLEN];
+
+	if (!error)
+		return code;
+	return fl_error_wrap(error, code, "%s %s", verb, fl_object_format(&object, text, sizeof(text)));
+}
+
+/* what the header says of a route */
+static struct rtmsg make_header(enum fl_verb verb, const struct fl_route *route)
+{
+	struct rtmsg header = {
+		.rtm_family = (uint8_t)route->dst.family,
+		.rtm_dst_len = route->dst.plen,
+		.rtm_table = (uint8_t)(route->table < 256 ? route->table : RT_TABLE_COMPAT),
+		.rtm_protocol = route->protocol,
+		.rtm_type = route->type,
+		.rtm_scope = route->scope,
+		.rtm_flags = route->onlink ? RTNH_F_ONLINK : 0,
+	};
+
+	/* an IPv4 route is found whatever its scope; IPv6 has no scopes */
+	if (verb == FL_VERB_DELETE && route->dst.family == AF_INET)
+		header.rtm_scope = RT_SCOPE_NOWHERE;
+	return header;
+}
+
+/* appends a gateway; one of the other family has an attribute of its own */
+static int put_gateway(struct nl_msg *message, const struct fl_route *route)
+{
+	int len = fl_rtnl_address_len(route->via.family);
+	struct {
+		uint16_t family;
+		uint8_t address[16];
+	} via = {.family = route->via.family};
+
+	if (len == 0)
+		return 0;
+	if (route->via.family == route->dst.family)
+		return nla_put(message, RTA_GATEWAY, len, route->via.addr);
+	memcpy(via.address, route->via.addr, sizeof(via.address));
+	return nla_put(message, RTA_VIA, (int)sizeof(via.family) + len, &via);
+}
+
+/* appends what is neither key nor next hop */
+static int put_metrics(struct nl_msg *message, const struct fl_route *route)
+{
+	struct nlattr *metrics;
+	int r = 0;
+
+	if (route->mtu == 0 && route->advmss == 0)
+		return 0;
+	metrics = nla_nest_start(message, RTA_METRICS);
+	if (!metrics)
+		return -1;
+	if (route->mtu > 0)
+		r |= nla_put_u32(message, RTAX_MTU, route->mtu);
+	if (route->advmss > 0)
+		r |= nla_put_u32(message, RTAX_ADVMSS, route->advmss);
+	return r | nla_nest_end(message, metrics);
+}
+
+/*
+ * Appends everything. The kernel deletes the first route that has all that is named, so DELETE names whatever tells a route
+ * from others under its key, but no metrics, which somebody may have changed. What it cannot name is IPv4 metric 0: that
+ * means any. Of a route with several next hops it names none, since the kernel would not find it by one, or delete only that one.
+ */
+static int put_route(struct nl_msg *message, enum fl_verb verb, const struct fl_route *route, uint32_t ifindex)
+{
+	int r = 0;
+
+	if (route->dst.plen > 0)
+		r |= nla_put(message, RTA_DST, fl_rtnl_address_len(route->dst.family), route->dst.addr);
+	if (route->table >= 256)
+		r |= nla_put_u32(message, RTA_TABLE, route->table);
+	if (route->metric > 0)
+		r |= nla_put_u32(message, RTA_PRIORITY, route->metric);
+	if (verb != FL_VERB_DELETE || !route->multipath) {
+		if (ifindex > 0)
+			r |= nla_put_u32(message, RTA_OIF, ifindex);
+		r |= put_gateway(message, route);
+	}
+	if (verb != FL_VERB_DELETE)
+		r |= put_metrics(message, route);
+	return r;
+}
+
+/* Makes the request for a route. Errors have no operation yet. */
+static int make_message(struct fl_rtnl *rtnl, struct link_cache *cache, enum fl_verb verb, uint16_t flags,
+			const struct fl_route *route, struct nl_msg **ret_message, struct flannel_error **ret_error)
+{
+	const struct rtmsg header = make_header(verb, route);
+	FL_CLEANUP(fl_rtnl_message_freep) struct nl_msg *message = NULL;
+	uint32_t ifindex = 0;
+	int r;
+
+	if (fl_rtnl_address_len(route->dst.family) == 0 || route->dst.plen > 8 * fl_rtnl_address_len(route->dst.family))
+		return fl_error_set(ret_error, -EINVAL, "rtnl", "it has no destination", "%s", "");
+	if (route->link[0]) {
+		r = resolve_name(rtnl, cache, route->link, &ifindex);
+		if (r < 0)
+			return fl_error_set(ret_error, r, "rtnl", NULL, "%s", "");
+	}
+	message = fl_rtnl_message(verb == FL_VERB_DELETE ? RTM_DELROUTE : RTM_NEWROUTE, flags, &header, sizeof(header));
+	if (!message || put_route(message, verb, route, ifindex) < 0)
+		return fl_error_oom(ret_error);
+	*ret_message = FL_TAKE(message);
+	return 0;
+}
+
+/* how the kernel treats a route that is there already */
+static uint16_t flags_of(enum fl_verb verb)
+{
+	switch (verb) {
+	case FL_VERB_CREATE:
+		return NLM_F_CREATE | NLM_F_EXCL;
+	case FL_VERB_REPLACE:
+		return NLM_F_CREATE | NLM_F_REPLACE;
+	case FL_VERB_DELETE:
+		break;
+	}
+	return 0;
+}
+
+/* for messages */
+static const char *verb_text(enum fl_verb verb)
+{
+	switch (verb) {
+	case FL_VERB_CREATE:
+		return "add";
+	case FL_VERB_REPLACE:
+		return "replace";
+	case FL_VERB_DELETE:
+		break;
+	}
+	return "delete";
+}
+
+/*
+ * Settles the result for one route: what should be deleted and does not exist is no failure (with its link, its table or
+ * by itself), every other error gets its operation.
+ */
+static int conclude(enum fl_verb verb, const struct fl_route *route, int r, struct flannel_error **error)
+{
+	if (r >= 0)
+		return 0;
+	if (verb == FL_VERB_DELETE && (r == -ESRCH || r == -ENODEV || r == -ENOENT)) {
+		if (error)
+			*error = flannel_error_unref(*error);
+		return 0;
+	}
+	return wrap(error, r, verb_text(verb), route);
+}
+
+/* one route, one request */
+static int execute(struct fl_rtnl *rtnl, enum fl_verb verb, uint16_t flags, const struct fl_route *route,
+		   struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_rtnl_message_freep) struct nl_msg *message = NULL;
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	struct link_cache cache = {0};
+	int r;
+
+	r = make_message(rtnl, &cache, verb, flags, route, &message, &error);
+	if (r == 0)
+		r = fl_rtnl_request(rtnl, message, NULL, NULL, &error, "%s", "");
+	r = conclude(verb, route, r, &error);
+	if (r < 0 && ret_error)
+		*ret_error = FL_TAKE(error);
+	return r;
+}
+
+int fl_route_execute(struct fl_rtnl *rtnl, enum fl_verb verb, const struct fl_route *route,
+		     struct flannel_error **ret_error)
+{
+	return execute(rtnl, verb, flags_of(verb), route, ret_error);
+}
+
+int fl_route_append(struct fl_rtnl *rtnl, const struct fl_route *route, struct flannel_error **ret_error)
+{
+	return execute(rtnl, FL_VERB_CREATE, NLM_F_CREATE, route, ret_error);
+}
+
+/* A part of a batch: messages that could be made, and which operation each is. */
+struct chunk {
+	size_t n;
+	struct nl_msg *messages[CHUNK];
+	size_t operations[CHUNK];
+	int results[CHUNK];
+	struct flannel_error *errors[CHUNK];
+};
+
+/* Makes the messages for operations from first on; those that cannot be made have their result already. */
+static size_t fill(struct fl_rtnl *rtnl, struct link_cache *cache, struct chunk *chunk,
+		   const struct fl_operation *operations, size_t first, size_t n_operations, int *results,
+		   struct flannel_error **errors)
+{
+	size_t i = first;
+
+	chunk->n = 0;
+	for (; i < n_operations && chunk->n < CHUNK; i++) {
+		const struct fl_operation *operation = &operations[i];
+		struct flannel_error **error = errors ? &errors[i] : NULL;
+		const struct fl_route *route = &operation->object.route;
+
+		if (operation->object.type != FL_OBJECT_ROUTE) {
+			results[i] = fl_error_set(error, -EINVAL, "argument", NULL, "not a route");
+			continue;
+		}
+		results[i] = make_message(rtnl, cache, operation->verb, flags_of(operation->verb), route,
+					  &chunk->messages[chunk->n], error);
+		if (results[i] < 0)
+			results[i] = conclude(operation->verb, route, results[i], error);
+		else
+			chunk->operations[chunk->n++] = i;
+	}
+	return i;
+}
+
+/* hands results over to their operations, and frees the messages */
+static void settle(struct chunk *chunk, const struct fl_operation *operations, int *results,
+		   struct flannel_error **errors)
+{
+	for (size_t k = 0; k < chunk->n; k++) {
+		size_t i = chunk->operations[k];
+
+		fl_rtnl_message_free(chunk->messages[k]);
+		results[i] = conclude(operations[i].verb, &operations[i].object.route, chunk->results[k],
+				      errors ? &chunk->errors[k] : NULL);
+		if (errors)
+			errors[i] = FL_TAKE(chunk->errors[k]);
+	}
+}
+
+int fl_route_execute_batch(struct fl_rtnl *rtnl, const struct fl_operation *operations, size_t n_operations,
+			   int *results, struct flannel_error **errors, struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_freep) struct chunk *chunk = calloc(1, sizeof(*chunk));
+	struct link_cache cache = {0};
+	size_t done = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < n_operations; i++)
+		results[i] = -EIO;
+	if (!chunk)
+		return fl_error_oom(ret_error);
+	while (done < n_operations && r == 0) {
+		done = fill(rtnl, &cache, chunk, operations, done, n_operations, results, errors);
+		r = fl_rtnl_batch(rtnl, chunk->messages, chunk->n, chunk->results, errors ? chunk->errors : NULL,
+				  ret_error);
+		settle(chunk, operations, results, errors);
+	}
+	return r;
+}

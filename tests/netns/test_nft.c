@@ -1,0 +1,877 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "nft_listing.h"
+#include "sys/netns.h"
+#include "sys/nft.h"
+
+#define ANSWER_MS 10000
+
+/* how often SIGCHLD came */
+static atomic_int n_sigchld;
+
+static void on_sigchld(int number)
+{
+	(void)number;
+	atomic_fetch_add(&n_sigchld, 1);
+}
+
+/* a namespace of the test's own */
+static void own_namespace(void)
+{
+	cr_assert_eq(unshare(CLONE_NEWNET), 0, "needs root");
+}
+
+TestSuite(nft, .init = own_namespace);
+
+/* a client that asks the helper of this build */
+static struct fl_nft *new_client(const char *helper, int netns_fd)
+{
+	struct fl_nft *nft = NULL;
+
+	cr_assert_eq(fl_nft_new(helper, netns_fd, NULL, &nft, NULL), 0);
+	return nft;
+}
+
+/* flannel's table for a network */
+static struct fl_nft_table table_of(const char *network, const char *subnet, unsigned int flags)
+{
+	struct flannel_masquerade_options options = {.size = sizeof(options), .flags = flags};
+	struct fl_nft_table table;
+
+	cr_assert_eq(flannel_prefix_parse(network, &options.network), 0);
+	cr_assert_eq(flannel_prefix_parse(subnet, &options.subnet), 0);
+	fl_masquerade_want(&options, &table);
+	return table;
+}
+
+/* the table that most tests set */
+static struct fl_nft_table ipv4_table(void)
+{
+	return table_of("10.244.0.0/16", "10.244.1.0/24", FLANNEL_MASQUERADE_SNAT | FLANNEL_MASQUERADE_FORWARD);
+}
+
+/* replaces one table, which must work */
+static void must_replace(struct fl_nft *nft, const struct fl_nft_table *table)
+{
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+
+	cr_assert_eq(fl_nft_replace_sync(nft, table, 1, ANSWER_MS, &error), 0, "%s", flannel_error_get_message(error));
+}
+
+/* a pidfd of the one helper of this process, owned by the caller; also its pid */
+static int find_helper(pid_t *ret_pid)
+{
+	DIR *fds = opendir("/proc/self/fd");
+	struct dirent *entry;
+	int found = -1;
+
+	cr_assert_not_null(fds);
+	while ((entry = readdir(fds))) {
+		char path[300], line[100];
+		FILE *info;
+
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%s", entry->d_name);
+		info = fopen(path, "re");
+		while (info && fgets(line, sizeof(line), info)) {
+			int pid;
+
+			if (sscanf(line, "Pid: %d", &pid) != 1 || pid <= 0)
+				continue;
+			cr_assert_eq(found, -1, "more than one helper");
+			found = fcntl(atoi(entry->d_name), F_DUPFD_CLOEXEC, 0);
+			*ret_pid = pid;
+		}
+		if (info)
+			fclose(info);
+	}
+	closedir(fds);
+	cr_assert_geq(found, 0, "no helper");
+	return found;
+}
+
+/* waits until the process is dead and closes its pidfd */
+static void await_death(int pid_fd)
+{
+	struct pollfd dead = {.fd = pid_fd, .events = POLLIN};
+
+	cr_assert_eq(poll(&dead, 1, ANSWER_MS), 1, "the helper lives on");
+	close(pid_fd);
+}
+
+/* how many descriptors are open */
+static int count_fds(void)
+{
+	DIR *fds = opendir("/proc/self/fd");
+	int n = 0;
+
+	cr_assert_not_null(fds);
+	while (readdir(fds))
+		n++;
+	closedir(fds);
+	return n;
+}
+
+/* a list of expected objects and how far it got */
+struct expectation {
+	const char *const *texts;
+	size_t n;
+};
+
+/* compares the next object with what is expected */
+static void expect_next(void *userdata, const char *kind, struct json_object *value)
+{
+	struct expectation *expected = userdata;
+	struct json_object *wanted, *part;
+	const char *key = strcmp(kind, "rule") == 0 ? "expr" : NULL;
+
+	if (strcmp(kind, "table") == 0)
+		return;
+	cr_assert_not_null(expected->texts[expected->n], "one too many: %s", json_object_to_json_string(value));
+	wanted = json_tokener_parse(expected->texts[expected->n++]);
+	cr_assert_not_null(wanted);
+	part = key ? json_object_object_get(value, key) : value;
+	cr_expect(json_object_equal(part, wanted), "is %s\nnot %s", json_object_to_json_string(part),
+		  json_object_to_json_string(wanted));
+	json_object_put(wanted);
+}
+
+#define MATCH(op, field, addr, len)                                                                                    \
+	"{\"match\": {\"op\": \"" op "\", \"left\": {\"payload\": {\"protocol\": \"ip\", \"field\": \"" field          \
+	"\"}}, \"right\": {\"prefix\": {\"addr\": \"" addr "\", \"len\": " #len "}}}}"
+#define CHAIN(name, type, hook, prio)                                                                                  \
+	"{\"family\": \"ip\", \"table\": \"flannel-ipv4\", \"name\": \"" name "\", \"type\": \"" type                  \
+	"\", \"hook\": \"" hook "\", \"prio\": " #prio ", \"policy\": \"accept\"}"
+#define RULE(from, to, verdict) "[" from ", " to ", " verdict "]"
+#define FULLY_RANDOM "{\"masquerade\": {\"flags\": \"fully-random\"}}"
+
+static const char *const ipv4_objects[] = {
+	CHAIN("postrtg", "nat", "postrouting", 100),
+	CHAIN("forward", "filter", "forward", 0),
+	"[{\"match\": {\"op\": \"==\", \"left\": {\"&\": [{\"meta\": {\"key\": \"mark\"}}, 16384]}, \"right\": "
+	"16384}}, "
+	"{\"return\": null}]",
+	RULE(MATCH("==", "saddr", "10.244.1.0", 24), MATCH("==", "daddr", "10.244.0.0", 16), "{\"return\": null}"),
+	RULE(MATCH("==", "saddr", "10.244.0.0", 16), MATCH("==", "daddr", "10.244.1.0", 24), "{\"return\": null}"),
+	RULE(MATCH("!=", "saddr", "10.244.0.0", 16), MATCH("==", "daddr", "10.244.1.0", 24), "{\"return\": null}"),
+	RULE(MATCH("==", "saddr", "10.244.0.0", 16), MATCH("!=", "daddr", "224.0.0.0", 4), FULLY_RANDOM),
+	RULE(MATCH("!=", "saddr", "10.244.0.0", 16), MATCH("==", "daddr", "10.244.0.0", 16), FULLY_RANDOM),
+	"[" MATCH("==", "saddr", "10.244.0.0", 16) ", {\"accept\": null}]",
+	"[" MATCH("==", "daddr", "10.244.0.0", 16) ", {\"accept\": null}]",
+	NULL,
+};
+
+Test(nft, rules)
+{
+	FL_CLEANUP(fl_nft_freep) struct fl_nft *nft = new_client(TEST_NFT_HELPER, -1);
+	struct expectation expected = {.texts = ipv4_objects};
+	struct fl_nft_table table = ipv4_table();
+
+	must_replace(nft, &table);
+	each_nft_object("ip", "flannel-ipv4", expect_next, &expected);
+	cr_expect_eq(expected.n, FL_N_ELEMENTS(ipv4_objects) - 1);
+}
+
+struct golden_case {
+	const char *name; /* data/masquerade/NAME.nft is what flanneld has set */
+	unsigned int flags;
+	bool dual;
+};
+
+static const struct golden_case golden_cases[] = {
+	{"ipmasq-nft-v4", FLANNEL_MASQUERADE_SNAT | FLANNEL_MASQUERADE_FORWARD, false},
+	{"ipmasq-nft-dual", FLANNEL_MASQUERADE_SNAT | FLANNEL_MASQUERADE_FORWARD, true},
+	{"ipmasq-notrandom-nft", FLANNEL_MASQUERADE_SNAT | FLANNEL_MASQUERADE_FORWARD | FLANNEL_MASQUERADE_FIXED_PORTS,
+	 false},
+	{"nomasq-nft", FLANNEL_MASQUERADE_FORWARD, false},
+	{"forward-off-nft", FLANNEL_MASQUERADE_SNAT, false},
+};
+
+/* flanneld's rules as text, with what we do in another way on purpose put in its place */
+static char *golden_text(const struct golden_case *c)
+{
+	char command[300];
+	char *text;
+
+	snprintf(command, sizeof(command), "cat " TEST_DATA "/masquerade/%s.nft", c->name);
+	text = output_of(command);
+	drop_lines(text, "\tcomment \"");
+	/* a family that is not in use gets no table */
+	if (!c->dual)
+		text = substitute(text, "table ip6 flannel-ipv6 {\n}\n", "");
+	for (int n = 0; n < 1 + c->dual && c->flags & FLANNEL_MASQUERADE_SNAT; n++)
+		text = substitute(text, "meta mark 0x00004000", "meta mark & 0x00004000 == 0x00004000");
+	if (c->flags & FLANNEL_MASQUERADE_SNAT)
+		text = substitute(text, "ip saddr != 10.244.1.0/24 ip daddr 10.244.0.0/16 return",
+				  "ip saddr != 10.244.0.0/16 ip daddr 10.244.1.0/24 return");
+	if (c->dual)
+		text = substitute(text, "ip6 saddr != fd00:10:244:1::/64 ip6 daddr fd00:10:244::/48 return",
+				  "ip6 saddr != fd00:10:244::/48 ip6 daddr fd00:10:244:1::/64 return");
+	return text;
+}
+
+Test(nft, as_flanneld)
+{
+	FL_CLEANUP(fl_nft_freep) struct fl_nft *nft = new_client(TEST_NFT_HELPER, -1);
+
+	for (size_t i = 0; i < FL_N_ELEMENTS(golden_cases); i++) {
+		const struct golden_case *c = &golden_cases[i];
+		FL_CLEANUP(fl_freep) char *expected = golden_text(c);
+		FL_CLEANUP(fl_freep) char *found = NULL;
+		struct fl_nft_table tables[] = {table_of("10.244.0.0/16", "10.244.1.0/24", c->flags),
+						table_of("fd00:10:244::/48", "fd00:10:244:1::/64", c->flags)};
+
+		if (!c->dual)
+			fl_masquerade_table_init(&tables[1], AF_INET6);
+		cr_assert_eq(fl_nft_replace_sync(nft, tables, 2, ANSWER_MS, NULL), 0);
+		found = ruleset_text();
+		cr_expect_str_eq(found, expected, "%s:\n%s\nnot:\n%s", c->name, found, expected);
+	}
+}
+
+/* flanneld's own tables, of another network too, are replaced; other people's stay */
+Test(nft, takes_over)
+{
+	FL_CLEANUP(fl_nft_freep) struct fl_nft *nft = new_client(TEST_NFT_HELPER, -1);
+	FL_CLEANUP(fl_freep) char *expected = NULL;
+	FL_CLEANUP(fl_freep) char *found = NULL;
+	struct fl_nft_table tables[] = {ipv4_table(), {.family = NULL}};
+
+	fl_masquerade_table_init(&tables[1], AF_INET6);
+	cr_assert_eq(system("nft -f " TEST_DATA "/masquerade/network-changed-nft.before.nft"), 0);
+	cr_assert_eq(
+		system("nft 'add table ip other; add chain ip other c { type nat hook postrouting priority 90; }'"), 0);
+	cr_assert_eq(fl_nft_replace_sync(nft, tables, 2, ANSWER_MS, NULL), 0);
+	expected = golden_text(&(struct golden_case){"network-changed-nft", 5, false});
+	found = output_of("nft list table ip flannel-ipv4");
+	cr_expect_str_eq(found, expected, "%s", found);
+	free(found);
+	found = output_of("nft list tables");
+	cr_expect_str_eq(found, "table ip other\ntable ip flannel-ipv4\n");
+	free(found);
+	found = output_of("nft list table ip other");
+	cr_expect_not_null(strstr(found, "chain c {"));
+}
+
+Test(nft, idempotent)
+{
+	FL_CLEANUP(fl_nft_freep) struct fl_nft *nft = new_client(TEST_NFT_HELPER, -1);
+	FL_CLEANUP(fl_freep) char *first = NULL;
+	FL_CLEANUP(fl_freep) char *second = NULL;
+	struct fl_nft_table table = ipv4_table();
+
+	must_replace(nft, &table);
+	first = ruleset_text();
+	must_replace(nft, &table);
+	second = ruleset_text();
+	cr_expect_str_eq(first, second);
+	cr_expect_not_null(strstr(first, "masquerade"));
+}
+
+Test(nft, deletes)
+{
+	FL_CLEANUP(fl_nft_freep) struct fl_nft *nft = new_client(TEST_NFT_HELPER, -1);
+	FL_CLEANUP(fl_freep) char *left = NULL;
+	struct fl_nft_table table = ipv4_table(), none;
+
+	fl_masquerade_table_init(&none, AF_INET);
+	must_replace(nft, &none);
+	must_replace(nft, &table);
+	must_replace(nft, &none);
+	left = ruleset_text();
+	cr_expect_str_eq(left, "");
+}
+
+/* the widest and the narrowest prefixes */
+Test(nft, prefix_lengths)
+{
+	FL_CLEANUP(fl_nft_freep) struct fl_nft *nft = new_client(TEST_NFT_HELPER, -1);
+	FL_CLEANUP(fl_freep) char *found = NULL;
+	struct fl_nft_table tables[] = {table_of("0.0.0.0/0", "10.0.0.1/32", 5), table_of("::/0", "fd00::1/128", 5)};
+
+	cr_assert_eq(fl_nft_replace_sync(nft, tables, 2, ANSWER_MS, NULL), 0);
+	found = ruleset_text();
+	cr_expect_not_null(strstr(found, "ip saddr 10.0.0.1 ip daddr 0.0.0.0/0 return"), "%s", found);
+	cr_expect_not_null(strstr(found, "ip6 saddr fd00::1 ip6 daddr ::/0 return"), "%s", found);
+}
+
+/* a transaction of which the kernel refuses a part changes nothing */
+Test(nft, all_or_nothing)
+{
+	FL_CLEANUP(fl_nft_freep) struct fl_nft *nft = new_client(TEST_NFT_HELPER, -1);
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	FL_CLEANUP(fl_freep) char *before = NULL;
+	FL_CLEANUP(fl_freep) char *after = NULL;
+	struct fl_nft_table tables[] = {table_of("10.9.0.0/16", "10.9.1.0/24", 5),
+					table_of("fd00:9::/48", "fd00:9::/64", 5)};
+	struct fl_nft_table good = ipv4_table();
+	int r;
+
+	must_replace(nft, &good);
+	before = ruleset_text();
+	/* there is no nat at this hook */
+	tables[1].chains[0].hook = "forward";
+	r = fl_nft_replace_sync(nft, tables, 2, ANSWER_MS, &error);
+	cr_expect_eq(r, -EOPNOTSUPP, "%d %s", r, flannel_error_get_message(error));
+	cr_expect_str_eq(flannel_error_get_area(error), "nft");
+	cr_expect_str_eq(flannel_error_get_detail(error), "Could not process rule: Operation not supported");
+	cr_expect_not(flannel_error_is_retryable(error));
+	after = ruleset_text();
+	cr_expect_str_eq(before, after);
+	must_replace(nft, &good);
+}
+
+/* looks for the table until told to stop; counts how often it was there and how often not */
+struct watcher {
+	atomic_bool stop;
+	atomic_int n_there, n_missing;
+};
+
+static void *watch_table(void *userdata)
+{
+	struct watcher *watcher = userdata;
+
+	while (!atomic_load(&watcher->stop)) {
+		int r = fl_nft_table_exists(-1, false, AF_INET, "flannel-ipv4", NULL);
+
+		atomic_fetch_add(r > 0 ? &watcher->n_there : &watcher->n_missing, 1);
+	}
+	return NULL;
+}
+
+/* nobody sees the moment between the old and the new table */
+Test(nft, no_gap)
+{
+	FL_CLEANUP(fl_nft_freep) struct fl_nft *nft = new_client(TEST_NFT_HELPER, -1);
+	struct watcher watcher = {.stop = false};
+	struct fl_nft_table table = ipv4_table();
+	pthread_t thread;
+
+	must_replace(nft, &table);
+	cr_assert_eq(pthread_create(&thread, NULL, watch_table, &watcher), 0);
+	for (int n = 0; n < 50 || atomic_load(&watcher.n_there) < 20; n++)
+		must_replace(nft, &table);
+	atomic_store(&watcher.stop, true);
+	pthread_join(thread, NULL);
+	cr_expect_eq(watcher.n_missing, 0);
+}
+
+/* a helper that died while idle is replaced without a word */
+Test(nft, killed_between_requests)
+{
+	FL_CLEANUP(fl_nft_freep) struct fl_nft *nft = new_client(TEST_NFT_HELPER, -1);
+	struct fl_nft_table table = ipv4_table();
+	pid_t first, second;
+	int pid_fd;
+
+	must_replace(nft, &table);
+	pid_fd = find_helper(&first);
+	kill(first, SIGKILL);
+	await_death(pid_fd);
+	must_replace(nft, &table);
+	close(find_helper(&second));
+	cr_expect_neq(first, second);
+
+	/* the same, noticed by the loop */
+	pid_fd = find_helper(&first);
+	kill(first, SIGKILL);
+	await_death(pid_fd);
+	fl_nft_dispatch(nft);
+	cr_expect_eq(fl_nft_get_fd(nft), -1);
+	must_replace(nft, &table);
+}
+
+/* what a callback was told */
+struct told {
+	int n_calls, code, retryable;
+};
+
+static void on_answer(void *userdata, int code, struct flannel_error *error)
+{
+	struct told *told = userdata;
+
+	told->n_calls++;
+	told->code = code;
+	told->retryable = flannel_error_is_retryable(error);
+	cr_expect_eq(flannel_error_get_code(error), code);
+}
+
+/* dispatches until the request has ended */
+static void await_answer(struct fl_nft *nft, const struct told *told)
+{
+	while (!told->n_calls) {
+		struct pollfd helper = {.fd = fl_nft_get_fd(nft), .events = POLLIN};
+
+		cr_assert_eq(poll(&helper, 1, ANSWER_MS), 1);
+		fl_nft_dispatch(nft);
+	}
+}
+
+Test(nft, killed_during_request)
+{
+	FL_CLEANUP(fl_nft_freep) struct fl_nft *nft = new_client(TEST_NFT_HELPER, -1);
+	struct fl_nft_table table = ipv4_table();
+	struct told told = {0};
+	int pid_fd, before;
+	pid_t pid;
+
+	must_replace(nft, &table);
+	pid_fd = find_helper(&pid);
+	before = count_fds();
+	kill(pid, SIGSTOP);
+	cr_assert_eq(fl_nft_replace(nft, &table, 1, on_answer, &told, NULL), 0);
+	fl_nft_dispatch(nft);
+	cr_assert_eq(told.n_calls, 0);
+	kill(pid, SIGKILL);
+	await_answer(nft, &told);
+	cr_expect_eq(told.code, -EPIPE);
+	cr_expect(told.retryable);
+	cr_expect_eq(fl_nft_get_fd(nft), -1);
+	await_death(pid_fd);
+	cr_expect_eq(count_fds(), before - 3, "socket and pidfd of the dead one stay open");
+
+	told = (struct told){0};
+	cr_assert_eq(fl_nft_replace(nft, &table, 1, on_answer, &told, NULL), 0);
+	await_answer(nft, &told);
+	cr_expect_eq(told.code, 0);
+	cr_expect_eq(told.n_calls, 1);
+}
+
+Test(nft, hangs)
+{
+	FL_CLEANUP(fl_nft_freep) struct fl_nft *nft = new_client(TEST_NFT_HELPER, -1);
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	struct fl_nft_table table = ipv4_table();
+	int pid_fd;
+	pid_t pid;
+
+	must_replace(nft, &table);
+	pid_fd = find_helper(&pid);
+	kill(pid, SIGSTOP);
+	cr_expect_eq(fl_nft_replace_sync(nft, &table, 1, 20, &error), -ETIMEDOUT);
+	cr_expect(flannel_error_is_retryable(error));
+	await_death(pid_fd);
+	must_replace(nft, &table);
+}
+
+Test(nft, busy_and_cancel)
+{
+	FL_CLEANUP(fl_nft_freep) struct fl_nft *nft = new_client(TEST_NFT_HELPER, -1);
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	struct fl_nft_table table = ipv4_table();
+	struct told told = {0};
+	int pid_fd;
+	pid_t pid;
+
+	fl_nft_cancel(nft);
+	cr_assert_eq(fl_nft_replace(nft, &table, 1, on_answer, &told, NULL), 0);
+	cr_expect_eq(fl_nft_replace(nft, &table, 1, on_answer, &told, &error), -EBUSY);
+	cr_expect_eq(fl_nft_replace_sync(nft, &table, 1, ANSWER_MS, NULL), -EBUSY);
+	cr_expect_eq(told.n_calls, 0);
+	pid_fd = find_helper(&pid);
+	fl_nft_cancel(nft);
+	await_death(pid_fd);
+	cr_expect_eq(fl_nft_get_fd(nft), -1);
+	cr_expect_eq(told.n_calls, 0);
+	must_replace(nft, &table);
+
+	/* freed while a request runs */
+	cr_assert_eq(fl_nft_replace(nft, &table, 1, on_answer, &told, NULL), 0);
+	nft = fl_nft_free(nft);
+	cr_expect_eq(told.n_calls, 0);
+}
+
+/* frees the client from inside its callback */
+static void free_in_callback(void *userdata, int code, struct flannel_error *error)
+{
+	struct fl_nft **nft = userdata;
+
+	(void)error;
+	cr_expect_eq(code, 0);
+	*nft = fl_nft_free(*nft);
+}
+
+Test(nft, freed_by_callback)
+{
+	struct fl_nft *nft = new_client(TEST_NFT_HELPER, -1);
+	struct fl_nft_table table = ipv4_table();
+
+	cr_assert_eq(fl_nft_replace(nft, &table, 1, free_in_callback, &nft, NULL), 0);
+	while (nft) {
+		struct pollfd helper = {.fd = fl_nft_get_fd(nft), .events = POLLIN};
+
+		cr_assert_eq(poll(&helper, 1, ANSWER_MS), 1);
+		fl_nft_dispatch(nft);
+	}
+}
+
+struct start_case {
+	const char *helper;
+	int code, retryable;
+};
+
+static const struct start_case start_cases[] = {
+	{"/nonexistent/flannel/nft", -ENOENT, 0},
+	{"/etc/passwd", -EACCES, 0}, /* not executable */
+	{"/", -EACCES, 0},
+	{"/bin/false", -EPIPE, 1}, /* ends at once */
+};
+
+Test(nft, no_helper)
+{
+	struct fl_nft_table table = ipv4_table();
+	int before;
+
+	for (size_t i = 0; i < FL_N_ELEMENTS(start_cases); i++) {
+		const struct start_case *c = &start_cases[i];
+		FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+		struct fl_nft *nft = new_client(c->helper, -1);
+		int r;
+
+		before = count_fds();
+		r = fl_nft_replace_sync(nft, &table, 1, ANSWER_MS, &error);
+		cr_expect_eq(r, c->code, "%s: %d", c->helper, r);
+		cr_expect_eq(flannel_error_is_retryable(error), c->retryable, "%s", c->helper);
+		cr_expect_not_null(strstr(flannel_error_get_message(error), c->helper));
+		cr_expect_eq(fl_nft_replace_sync(nft, &table, 1, ANSWER_MS, NULL), c->code);
+		fl_nft_prepare(nft);
+		nft = fl_nft_free(nft);
+		cr_expect_eq(count_fds(), before, "%s", c->helper);
+	}
+	cr_expect_eq(waitpid(-1, NULL, WNOHANG | __WALL), -1);
+	cr_expect_eq(errno, ECHILD);
+}
+
+/* the host of the library notices nothing of the helper's life and death */
+Test(nft, unnoticed)
+{
+	struct sigaction action = {.sa_handler = on_sigchld};
+	struct fl_nft_table table = ipv4_table();
+	sigset_t mask;
+	int before = 0, pid_fd;
+	pid_t pid;
+
+	sigaction(SIGCHLD, &action, NULL);
+	for (int n = 0; n < 4; n++) {
+		struct fl_nft *nft = new_client(TEST_NFT_HELPER, -1);
+
+		if (n == 0)
+			before = count_fds();
+		if (n % 2)
+			fl_nft_prepare(nft);
+		must_replace(nft, &table);
+		pid_fd = find_helper(&pid);
+		if (n == 3)
+			kill(pid, SIGKILL);
+		fl_nft_free(nft);
+		await_death(pid_fd);
+		cr_expect_eq(waitpid(-1, NULL, WNOHANG | __WALL), -1);
+		cr_expect_eq(errno, ECHILD);
+	}
+	/* a client itself has no descriptor without a helper */
+	cr_expect_eq(count_fds(), before);
+	cr_expect_eq(atomic_load(&n_sigchld), 0);
+	pthread_sigmask(SIG_SETMASK, NULL, &mask);
+	cr_expect_not(sigismember(&mask, SIGTERM));
+
+	/* the counter does count */
+	pid = fork();
+	if (pid == 0)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	cr_expect_eq(atomic_load(&n_sigchld), 1);
+}
+
+/* a host to which orphans come back is left no zombie */
+Test(nft, subreaper)
+{
+	struct fl_nft *nft = new_client(TEST_NFT_HELPER, -1);
+	struct fl_nft_table table = ipv4_table();
+	struct told told = {0};
+	pid_t pid;
+
+	cr_assert_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	must_replace(nft, &table);
+	close(find_helper(&pid));
+	kill(pid, SIGSTOP);
+	cr_assert_eq(fl_nft_replace(nft, &table, 1, on_answer, &told, NULL), 0);
+	kill(pid, SIGKILL);
+	await_answer(nft, &told);
+	cr_expect_eq(told.code, -EPIPE);
+	cr_expect_eq(waitpid(-1, NULL, WNOHANG | __WALL), -1);
+	must_replace(nft, &table);
+	fl_nft_free(nft);
+	cr_expect_eq(waitpid(-1, NULL, WNOHANG | __WALL), -1);
+	cr_expect_eq(errno, ECHILD);
+}
+
+/* the helper ends when its host does, however that dies */
+Test(nft, host_killed)
+{
+	struct fl_nft_table table = ipv4_table();
+	int pipe_fds[2], pid_fd;
+	pid_t host, helper = 0;
+
+	cr_assert_eq(pipe2(pipe_fds, O_CLOEXEC), 0);
+	host = fork();
+	if (host == 0) {
+		struct fl_nft *nft = new_client(TEST_NFT_HELPER, -1);
+
+		must_replace(nft, &table);
+		close(find_helper(&helper));
+		if (write(pipe_fds[1], &helper, sizeof(helper)) < 0)
+			_exit(1);
+		pause();
+	}
+	close(pipe_fds[1]);
+	cr_assert_eq(read(pipe_fds[0], &helper, sizeof(helper)), sizeof(helper));
+	pid_fd = (int)syscall(SYS_pidfd_open, helper, 0);
+	cr_assert_geq(pid_fd, 0);
+	kill(host, SIGKILL);
+	waitpid(host, NULL, 0);
+	await_death(pid_fd);
+	close(pipe_fds[0]);
+}
+
+/* one line of the helper's /proc/PID/status */
+static void expect_status(pid_t pid, const char *expected)
+{
+	char command[100];
+	FL_CLEANUP(fl_freep) char *text = NULL;
+
+	snprintf(command, sizeof(command), "cat /proc/%d/status", (int)pid);
+	text = output_of(command);
+	cr_expect_not_null(strstr(text, expected), "no %s in:\n%s", expected, text);
+}
+
+/* what the host has open, blocks and ignores does not pass on to the helper */
+Test(nft, clean_helper)
+{
+	FL_CLEANUP(fl_nft_freep) struct fl_nft *nft = NULL;
+	struct fl_nft_table table = ipv4_table();
+	char path[100];
+	struct stat stat_buf;
+	sigset_t blocked;
+	int secret;
+	pid_t pid;
+
+	/* the lowest numbers are the ones that the helper uses itself */
+	close(STDIN_FILENO);
+	secret = open("/etc/passwd", O_RDONLY);
+	cr_assert_eq(secret, STDIN_FILENO);
+	cr_assert_eq(fcntl(secret, F_DUPFD, 100), 100);
+	sigfillset(&blocked);
+	pthread_sigmask(SIG_SETMASK, &blocked, NULL);
+	nft = new_client(TEST_NFT_HELPER, -1);
+	must_replace(nft, &table);
+	close(find_helper(&pid));
+
+	expect_status(pid, "SigBlk:\t0000000000000000");
+	snprintf(path, sizeof(path), "/proc/%d/fd/100", (int)pid);
+	cr_expect_eq(lstat(path, &stat_buf), -1);
+	snprintf(path, sizeof(path), "/proc/%d/fd/0", (int)pid);
+	cr_assert_eq(stat(path, &stat_buf), 0);
+	cr_expect(S_ISSOCK(stat_buf.st_mode));
+	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+	secret = open(path, O_RDONLY);
+	cr_expect_eq(read(secret, path, sizeof(path)), 0, "it has an environment");
+	close(secret);
+	close(100);
+	cr_expect_neq(getsid(pid), getsid(0));
+	pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+	cr_expect(sigismember(&blocked, SIGTERM));
+}
+
+/* descriptors 0 to 2 may be free in the host, so that the connection gets one of them */
+Test(nft, closed_standard_descriptors)
+{
+	FL_CLEANUP(fl_nft_freep) struct fl_nft *nft = NULL;
+	struct fl_nft_table table = ipv4_table();
+	int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 100), r;
+
+	close(0);
+	close(1);
+	close(2);
+	nft = new_client(TEST_NFT_HELPER, -1);
+	r = fl_nft_replace_sync(nft, &table, 1, ANSWER_MS, NULL);
+	nft = fl_nft_free(nft);
+	cr_assert_eq(dup2(saved, 0), 0);
+	dup2(saved, 1);
+	dup2(saved, 2);
+	close(saved);
+	cr_expect_eq(r, 0);
+	cr_expect_eq(fl_nft_table_exists(-1, true, AF_INET, "flannel-ipv4", NULL), 1);
+}
+
+/* the helper works where it is told to, and the caller stays where it is */
+Test(nft, namespace)
+{
+	FL_CLEANUP(fl_closep) int here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	FL_CLEANUP(fl_closep) int there = -1;
+	FL_CLEANUP(fl_nft_freep) struct fl_nft *nft = NULL;
+	struct fl_nft_table table = ipv4_table();
+
+	cr_assert_eq(unshare(CLONE_NEWNET), 0);
+	there = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	cr_assert_eq(setns(here, CLONE_NEWNET), 0);
+	nft = new_client(TEST_NFT_HELPER, there);
+	must_replace(nft, &table);
+
+	cr_expect_eq(fl_netns_same(here, -1), 1);
+	for (int single_threaded = 0; single_threaded < 2; single_threaded++) {
+		cr_expect_eq(fl_nft_table_exists(there, single_threaded, AF_INET, "flannel-ipv4", NULL), 1);
+		cr_expect_eq(fl_nft_table_exists(there, single_threaded, AF_INET6, "flannel-ipv4", NULL), 0);
+		cr_expect_eq(fl_nft_table_exists(here, single_threaded, AF_INET, "flannel-ipv4", NULL), 0);
+	}
+	cr_expect_eq(fl_nft_table_exists(-1, true, AF_INET, "flannel-ipv4", NULL), 0);
+
+	/* a namespace that is none */
+	nft = fl_nft_free(nft);
+	cr_assert_eq(dup2(STDERR_FILENO, there), there);
+	nft = new_client(TEST_NFT_HELPER, there);
+	cr_expect_eq(fl_nft_replace_sync(nft, &table, 1, ANSWER_MS, NULL), -EINVAL);
+}
+
+/* without the capability everything is refused, by the kernel and in its words */
+Test(nft, unprivileged)
+{
+	FL_CLEANUP(fl_nft_freep) struct fl_nft *nft = NULL;
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	FL_CLEANUP_ERROR struct flannel_error *lookup_error = NULL;
+	struct fl_nft_table table = ipv4_table();
+	int r;
+
+	cr_assert_eq(setgroups(0, NULL), 0);
+	cr_assert_eq(setresgid(65534, 65534, 65534), 0);
+	cr_assert_eq(setresuid(65534, 65534, 65534), 0);
+	nft = new_client(TEST_NFT_HELPER, -1);
+	r = fl_nft_replace_sync(nft, &table, 1, ANSWER_MS, &error);
+	cr_expect_eq(r, -EPERM, "%d %s", r, flannel_error_get_message(error));
+	cr_expect_not(flannel_error_is_retryable(error));
+	cr_expect_not_null(strstr(flannel_error_get_detail(error), "Operation not permitted"), "%s",
+			   flannel_error_get_message(error));
+	cr_expect_eq(fl_nft_table_exists(-1, true, AF_INET, "flannel-ipv4", &lookup_error), -EPERM);
+	cr_expect_str_eq(flannel_error_get_area(lookup_error), "nft");
+}
+
+/* starts a client of its own, uses it, frees it */
+static void *use_client(void *userdata)
+{
+	struct fl_nft_table table = table_of("10.244.0.0/16", "10.244.1.0/24", 5);
+	int *n_failures = userdata;
+
+	for (int n = 0; n < 10; n++) {
+		struct fl_nft *nft = NULL;
+
+		if (fl_nft_new(TEST_NFT_HELPER, -1, NULL, &nft, NULL) < 0 ||
+		    fl_nft_replace_sync(nft, &table, 1, ANSWER_MS, NULL) < 0)
+			++*n_failures;
+		fl_nft_free(nft);
+	}
+	return NULL;
+}
+
+Test(nft, threads)
+{
+	int n_failures[4] = {0};
+	pthread_t threads[4];
+
+	for (size_t i = 0; i < FL_N_ELEMENTS(threads); i++)
+		cr_assert_eq(pthread_create(&threads[i], NULL, use_client, &n_failures[i]), 0);
+	for (size_t i = 0; i < FL_N_ELEMENTS(threads); i++) {
+		pthread_join(threads[i], NULL);
+		cr_expect_eq(n_failures[i], 0);
+	}
+	cr_expect_eq(waitpid(-1, NULL, WNOHANG | __WALL), -1);
+}
+
+/* talks to the helper without a client: what it answers, malloc()ed */
+static char *ask(int fd, const char *request, size_t len)
+{
+	struct pollfd helper = {.fd = fd, .events = POLLIN};
+	char *answer = calloc(1, 5000);
+
+	cr_assert_eq(send(fd, request, len, MSG_NOSIGNAL), (ssize_t)len);
+	cr_assert_eq(poll(&helper, 1, ANSWER_MS), 1);
+	cr_assert_gt(recv(fd, answer, 4999, 0), 0, "the helper ended");
+	return answer;
+}
+
+static const char *const not_json[] = {
+	"add table ip evil",
+	"{ add table ip evil; }",
+	"{\"nftables\":[]} add table ip evil",
+	"{\"nftables\":[]}\nadd table ip evil",
+	"{\"nftables\":[]",
+	"{'nftables':[{'add':{'table':{'family':'ip','name':'evil'}}}]}",
+	"[{\"add\":{\"table\":{\"family\":\"ip\",\"name\":\"evil\"}}}]",
+	"{\"nftables\":\"add table ip evil\"}",
+	"{\"tables\":[]}",
+	"\"add table ip evil\"",
+	"include \"/etc/passwd\"",
+	" \n",
+	"null",
+};
+
+/* nft's own language does not get through, and bad requests do no harm to later ones */
+Test(nft, only_json)
+{
+	static const char control[] =
+		"{\"nftables\":[{\"add\":{\"table\":{\"family\":\"ip\",\"name\":\"a\\u0000\"}}}]}";
+	static const char good[] = "{\"nftables\":[{\"add\":{\"table\":{\"family\":\"ip\",\"name\":\"good\"}}}]}";
+	FL_CLEANUP(fl_freep) char *large = calloc(1, 70000);
+	FL_CLEANUP(fl_freep) char *left = NULL;
+	posix_spawn_file_actions_t actions;
+	char *arguments[] = {(char *)TEST_NFT_HELPER, NULL}, *answer;
+	int fds[2], room = 1 << 20, status;
+	pid_t pid;
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+	setsockopt(fds[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, fds[1], STDIN_FILENO);
+	cr_assert_eq(posix_spawn(&pid, TEST_NFT_HELPER, &actions, NULL, arguments, environ), 0);
+	posix_spawn_file_actions_destroy(&actions);
+	close(fds[1]);
+
+	for (size_t i = 0; i < FL_N_ELEMENTS(not_json); i++) {
+		answer = ask(fds[0], not_json[i], strlen(not_json[i]));
+		cr_expect_not_null(strstr(answer, "\"errno\":22"), "%s: %s", not_json[i], answer);
+		free(answer);
+	}
+	memset(large, ' ', 69999);
+	memcpy(large, good, strlen(good));
+	answer = ask(fds[0], large, 69999);
+	cr_expect_not_null(strstr(answer, "\"errno\":22"), "%s", answer);
+	free(answer);
+	/* parsed, but refused by libnftables' own reader */
+	answer = ask(fds[0], control, strlen(control));
+	cr_expect_null(strstr(answer, "\"errno\":0"), "%s", answer);
+	free(answer);
+	left = output_of("nft list tables");
+	cr_expect_str_eq(left, "", "%s", left);
+
+	answer = ask(fds[0], good, strlen(good));
+	cr_expect_str_eq(answer, "{\"errno\":0}");
+	free(answer);
+	cr_expect_eq(fl_nft_table_exists(-1, true, AF_INET, "good", NULL), 1);
+	close(fds[0]);
+	/* the exit status tells of leaks, too, in a build with sanitizers */
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_expect_eq(status, 0);
+}
