@@ -56,12 +56,15 @@ struct flannel_masquerade_options {
  *
  * Immediate (a few milliseconds, at most five seconds if the helper hangs).
  *
- * Return: 0, or negative with the former rules in force:
- *   -EINVAL     bad option, families differ, .subnet is not inside .network
- *   -ENOENT     the helper is not installed; the message names its path
+ * Return: 0, or negative:
+ *   -EINVAL     bad option, families differ, .subnet is not inside .network; nothing was tried
+ *   -ENOENT, -EACCES  the helper is not installed or cannot be run; the message names its path
+ *   -EBUSY      a node of the same context is setting its rules just now (retryable)
  *   -EPIPE      the helper died (retryable)
  *   -ETIMEDOUT  the helper did not answer (retryable)
  *   -EPERM, -E2BIG, -ENOMEM, and what the kernel says.
+ * After -EPIPE and -ETIMEDOUT either the former rules or the new ones are in force, never a mix; after all others
+ * the former.
  *
  * Since: 0.1.
  */

@@ -3,10 +3,11 @@
 #define FL_DOMAIN_MASQUERADE_H
 
 /*
- * The firewall policy of a network, as values: tables, chains and rules that sys/nft hands to the helper. Names, priorities
- * and comments are those of flannel's nftables mode, so that a newer version replaces what an older one left. The order of
- * the rules and the mark's mask are those of its iptables mode: the nftables mode compares the whole mark, and swaps
- * subnet and network in its fourth rule, which keeps traffic from outside to a pod of another node from being masqueraded.
+ * The firewall policy of a network, as values: tables, chains and rules that sys/nft hands to the helper. Names,
+ * priorities and comments are those of flannel's nftables mode, so that we replace what flanneld left and the
+ * reverse. The order of the rules and the mark's mask are those of its iptables mode: the nftables mode compares the
+ * whole mark, and swaps subnet and network in its fourth rule, which keeps traffic from outside to a pod of another
+ * node from being masqueraded.
  */
 
 #include <stdbool.h>

@@ -28,23 +28,26 @@ struct fl_nft {
 int fl_nft_new(const char *helper, int netns_fd, const struct fl_log *log, struct fl_nft **ret_nft,
 	       struct flannel_error **ret_error)
 {
-	FL_CLEANUP(fl_nft_freep) struct fl_nft *nft = calloc(1, sizeof(*nft));
+	struct fl_nft *nft = calloc(1, sizeof(*nft));
+	int r;
 
 	if (!nft)
 		return fl_error_oom(ret_error);
-	nft->netns_fd = -1;
 	nft->process = (struct fl_nft_process){.socket_fd = -1, .pid_fd = -1};
+	nft->netns_fd = netns_fd < 0 ? -1 : fcntl(netns_fd, F_DUPFD_CLOEXEC, 0);
 	if (log)
 		nft->log = *log;
-	nft->helper = strdup(helper);
-	if (!nft->helper)
-		return fl_error_oom(ret_error);
-	if (netns_fd >= 0) {
-		nft->netns_fd = fcntl(netns_fd, F_DUPFD_CLOEXEC, 0);
-		if (nft->netns_fd < 0)
-			return fl_error_set(ret_error, -errno, AREA, NULL, "keep network namespace");
+	if (netns_fd >= 0 && nft->netns_fd < 0) {
+		r = fl_error_set(ret_error, -errno, AREA, NULL, "keep network namespace");
+		fl_nft_free(nft);
+		return r;
 	}
-	*ret_nft = FL_TAKE(nft);
+	nft->helper = strdup(helper);
+	if (!nft->helper) {
+		fl_nft_free(nft);
+		return fl_error_oom(ret_error);
+	}
+	*ret_nft = nft;
 	return 0;
 }
 

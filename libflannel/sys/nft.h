@@ -3,9 +3,9 @@
 #define FL_SYS_NFT_H
 
 /*
- * Client of the nft helper, the one program that links libnftables: it may end its process, is not for threads and is bound to
- * one namespace. Requests and answers are JSON datagrams on a SOCK_SEQPACKET socketpair. The helper is started at the
- * first request, in the given namespace; it is kept, and started anew after it died.
+ * Client of the nft helper, the one program that links libnftables, which may end its process, is not for threads and
+ * is bound to one namespace. Requests and answers are JSON datagrams on a SOCK_SEQPACKET socketpair. The helper is
+ * started at the first request, in the given namespace; it is kept, and started anew after it died.
  *
  * The helper is not a child of this process (see nft_process.h), so there is no SIGCHLD and nothing to wait for: it
  * ends by itself when the connection is closed, also when this process dies.
@@ -27,7 +27,8 @@ int fl_nft_new(const char *helper, int netns_fd, const struct fl_log *log, struc
 
 /*
  * Closes the connection and does not wait: the helper then ends by itself. A running request is given up as by
- * fl_nft_cancel(). Closing takes the kernel up to 20 ms after a deletion; the helper spends them, not the caller.
+ * fl_nft_cancel(). Closing takes the kernel some 20 ms after a deletion; the helper spends them, not the caller (except
+ * one that has to reap orphans, see nft_process.h).
  */
 struct fl_nft *fl_nft_free(struct fl_nft *nft);
 
@@ -44,16 +45,17 @@ typedef void (*fl_nft_fn)(void *userdata, int code, struct flannel_error *error)
 int fl_nft_get_fd(const struct fl_nft *nft);
 
 /*
- * Replaces tables as a whole, all in one transaction: tables with chains are set, tables without are deleted if they exist. One
- * request at a time (-EBUSY). fn is called from fl_nft_dispatch(). A helper that died while nothing was asked of it is
- * replaced silently. Return: 0, -ENOENT or -EACCES (no helper), -EPIPE (retryable), -EMSGSIZE, -ENOMEM.
+ * Replaces tables as a whole, all in one transaction: tables with chains are set, tables without are deleted if they
+ * exist. One request at a time (-EBUSY). fn is called from fl_nft_dispatch(). A helper that died while nothing was
+ * asked of it is replaced silently. Return: 0, -ENOENT or -EACCES (no helper), -EPIPE (retryable), -EMSGSIZE,
+ * -ENOMEM.
  */
 int fl_nft_replace(struct fl_nft *nft, const struct fl_nft_table *tables, size_t n_tables, fl_nft_fn fn, void *userdata,
 		   struct flannel_error **ret_error);
 
 /*
- * Takes the answer if there is one; calls fn for a helper that died, too (-EPIPE, retryable): then the tables are as before
- * or as asked for, not between.
+ * Takes the answer if there is one; calls fn for a helper that died, too (-EPIPE, retryable): then the tables are as
+ * before or as asked for, not between.
  */
 void fl_nft_dispatch(struct fl_nft *nft);
 
@@ -65,8 +67,8 @@ int fl_nft_replace_sync(struct fl_nft *nft, const struct fl_nft_table *tables, s
 			struct flannel_error **ret_error);
 
 /*
- * Does a table exist: 1, 0, negative; one nfnetlink request without the helper. Needs CAP_NET_ADMIN. Its socket is closed
- * before return, for which the kernel waits while somebody's deletion is pending.
+ * Does a table exist: 1, 0, negative; one nfnetlink request without the helper. Needs CAP_NET_ADMIN. Its socket is
+ * closed before return, for which the kernel waits (some 20 ms) while somebody's deletion is pending.
  */
 int fl_nft_table_exists(int netns_fd, bool single_threaded, int family, const char *name,
 			struct flannel_error **ret_error);

@@ -23,8 +23,8 @@
 #define REAP_TIMEOUT_MS 1000
 
 /*
- * The children run in the caller's memory, on stacks that AddressSanitizer does not know and that are never unwound: what
- * it noted about them would outlive them.
+ * The children run in the caller's memory, on stacks that AddressSanitizer does not know and that are never unwound:
+ * what it noted about them would outlive them.
  */
 #define CHILD_CODE __attribute__((no_sanitize("address", "undefined")))
 

@@ -89,7 +89,7 @@ static inline char *substitute(char *text, const char *from, const char *to)
 	return result;
 }
 
-/* the ruleset of the namespace as text; comments of tables and chains are left out: libnftables 1.0.6 cannot set them */
+/* the ruleset of the namespace as text, without comments of tables and chains: libnftables 1.0.6 cannot set them */
 static inline char *ruleset_text(void)
 {
 	char *text = output_of("nft list ruleset");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The rules as packets feel them. Three namespaces: a pod (10.244.1.2) behind a node (10.244.1.1 towards the pod, 192.0.2.1
- * and 198.51.100.1 towards the rest), and the outside, which is both the world (192.0.2.2) and a pod of another node
- * (10.244.2.2). Datagrams are sent by one and received by another of the sockets that the test has opened in them; what
- * counts is the source address they arrive with.
+ * The rules as packets feel them. Three namespaces: a pod (10.244.1.2) behind a node (10.244.1.1 towards the pod,
+ * 192.0.2.1 and 198.51.100.1 towards the rest), and the outside, which is both the world (192.0.2.2) and a pod of
+ * another node (10.244.2.2). Datagrams are sent by one and received by another of the sockets that the test has
+ * opened in them; what counts is the source address they arrive with.
  */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <flannel/masquerade.h>
+#include <sys/socket.h>
+
+#include "base/error.h"
+#include "domain/masquerade.h"
+#include "engine/context.h"
+#include "sys/nft.h"
+
+/* for the helper to answer; a transaction takes milliseconds */
+#define HELPER_TIMEOUT_MS 5000
+
+#define KNOWN_FLAGS (FLANNEL_MASQUERADE_SNAT | FLANNEL_MASQUERADE_FIXED_PORTS | FLANNEL_MASQUERADE_FORWARD)
+
+/* checks that a prefix is an IP network without host bits */
+static int check_network(const struct flannel_prefix *prefix, const char *name, struct flannel_error **ret_error)
+{
+	if ((prefix->family == AF_INET || prefix->family == AF_INET6) && flannel_prefix_is_network(prefix))
+		return 0;
+	return fl_error_set(ret_error, -EINVAL, "argument", "it is no IPv4 or IPv6 network, or has host bits",
+			    "check masquerade %s", name);
+}
+
+/* checks what the caller wants */
+static int check_options(const struct flannel_masquerade_options *options, struct flannel_error **ret_error)
+{
+	char network[FLANNEL_PREFIX_STRLEN], subnet[FLANNEL_PREFIX_STRLEN];
+	int r;
+
+	if (options->flags & ~(unsigned int)KNOWN_FLAGS)
+		return fl_error_set(ret_error, -EINVAL, "argument", "unknown bits", "check masquerade flags 0x%x",
+				    options->flags);
+	if (!(options->flags & (FLANNEL_MASQUERADE_SNAT | FLANNEL_MASQUERADE_FORWARD)))
+		return fl_error_set(ret_error, -EINVAL, "argument", "neither SNAT nor FORWARD",
+				    "check masquerade flags 0x%x", options->flags);
+	r = check_network(&options->network, "network", ret_error);
+	if (r >= 0)
+		r = check_network(&options->subnet, "subnet", ret_error);
+	if (r < 0)
+		return r;
+	if (flannel_prefix_contains(&options->network, &options->subnet))
+		return 0;
+	flannel_prefix_format(&options->network, network, sizeof(network));
+	flannel_prefix_format(&options->subnet, subnet, sizeof(subnet));
+	return fl_error_set(ret_error, -EINVAL, "argument", "it lies outside the network",
+			    "check masquerade subnet %s of network %s", subnet, network);
+}
+
+/* puts one table into the kernel, or removes it if it has no chains */
+static int replace_table(struct flannel_context *context, const struct fl_nft_table *table,
+			 struct flannel_error **ret_error)
+{
+	struct fl_nft *nft;
+	int r;
+
+	r = fl_context_get_nft(context, &nft, ret_error);
+	if (r < 0)
+		return r;
+	return fl_nft_replace_sync(nft, table, 1, HELPER_TIMEOUT_MS, ret_error);
+}
+
+FLANNEL_PUBLIC int flannel_masquerade_ensure(struct flannel_context *context,
+					     const struct flannel_masquerade_options *options,
+					     struct flannel_error **ret_error)
+{
+	struct flannel_masquerade_options wanted;
+	struct fl_nft_table table;
+	int r;
+
+	if (!context || !options)
+		return fl_error_set(ret_error, -EINVAL, "argument", "context and options are needed",
+				    "ensure masquerade rules");
+	r = fl_options_copy(&wanted, sizeof(wanted), sizeof(wanted), options, "flannel_masquerade_options", ret_error);
+	if (r >= 0)
+		r = check_options(&wanted, ret_error);
+	if (r < 0)
+		return r;
+	fl_masquerade_want(&wanted, &table);
+	r = replace_table(context, &table, ret_error);
+	return r < 0 ? fl_error_wrap(ret_error, r, "ensure rules of %s", table.name) : 0;
+}
+
+FLANNEL_PUBLIC int flannel_masquerade_remove(struct flannel_context *context, int family,
+					     struct flannel_error **ret_error)
+{
+	struct fl_nft_table table;
+	int r;
+
+	if (!context || (family != AF_INET && family != AF_INET6))
+		return fl_error_set(ret_error, -EINVAL, "argument", "a context and AF_INET or AF_INET6 are needed",
+				    "remove masquerade rules");
+	fl_masquerade_table_init(&table, family);
+	/* asked first, since the helper is not needed for a table that is not there */
+	r = fl_nft_table_exists(context->netns_fd, context->single_threaded, family, table.name, ret_error);
+	if (r > 0)
+		r = replace_table(context, &table, ret_error);
+	else if (r == 0)
+		return 0;
+	return r < 0 ? fl_error_wrap(ret_error, r, "remove rules of %s", table.name) : 1;
+}
