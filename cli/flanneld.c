@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* flanneld: the node agent as a daemon. Flags, signals, locks and the control socket are here, the rest is libflannel. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+
+#include <flannel/flannel.h>
+
+#include "cleanup.h"
+#include "control.h"
+#include "events.h"
+#include "instance.h"
+#include "log.h"
+#include "netconf_file.h"
+#include "notify.h"
+#include "options.h"
+
+/* besides EXIT_SUCCESS and EXIT_FAILURE: the command line is wrong */
+#define EXIT_USAGE 2
+
+/* how long the store may take to tell or take the network configuration */
+#define NET_CONFIG_DEADLINE_MS 10000
+
+struct daemon {
+	const struct options *options;
+	const struct logger *logger;
+	struct instance instance;
+	struct flannel_context *context;
+	struct flannel_store *store;
+	struct flannel_node *node;
+	struct control *control;
+	struct status_source source;
+	struct events events;
+	int signal_fd;
+};
+
+/* logs why something failed; gives back the code */
+static int report(const struct logger *logger, int code, const struct flannel_error *error)
+{
+	const char *message = flannel_error_get_message(error);
+	const char *area = flannel_error_get_area(error);
+
+	logger_write(logger, FLANNEL_LOG_ERROR, *area ? area : "flanneld", "%s", *message ? message : strerror(-code));
+	return code;
+}
+
+/* a closed descriptor 0, 1 or 2 would be given to a socket, and log lines would go into that */
+static void keep_standard_streams(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR); /* NOLINT: without CLOEXEC, like any standard stream */
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	close_p(&fd);
+}
+
+/* from here on SIGINT and SIGTERM are read from the descriptor */
+static int take_signals(struct daemon *daemon)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	daemon->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return daemon->signal_fd < 0 ? -errno : 0;
+}
+
+/* takes the first signal off and lets the next one end the process at once */
+static void give_signals_back(const struct daemon *daemon)
+{
+	struct signalfd_siginfo info = {0};
+	sigset_t set;
+
+	if (read(daemon->signal_fd, &info, sizeof(info)) == sizeof(info))
+		logger_write(daemon->logger, FLANNEL_LOG_INFO, "flanneld",
+			     "SIG%s: stopping; lease, routes, rules and subnet file stay in force",
+			     sigabbrev_np((int)info.ssi_signo));
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* opens the store; options_check() has made sure that it is the embedded one */
+static int open_store(struct daemon *daemon, struct flannel_error **ret_error)
+{
+	CLEANUP_FREE char *uri = NULL;
+
+	if (asprintf(&uri, "embedded:%s", daemon->options->store_path) < 0) {
+		uri = NULL;
+		return flannel_error_new(ret_error, -ENOMEM, "store", "open the store", NULL, 0);
+	}
+	return flannel_store_open(daemon->context, uri, &daemon->store, ret_error);
+}
+
+/* puts the network configuration's file into the store, if it was named */
+static int apply_net_config(struct daemon *daemon, struct flannel_error **ret_error)
+{
+	CLEANUP_FREE char *text = NULL;
+	int r;
+
+	if (!options_has_net_config(daemon->options))
+		return 0;
+	r = netconf_file_read(daemon->options->net_config_path, &text, ret_error);
+	if (r < 0)
+		return r;
+	r = flannel_store_set_config_sync(daemon->store, text, NET_CONFIG_DEADLINE_MS, ret_error);
+	if (r > 0)
+		logger_write(daemon->logger, FLANNEL_LOG_INFO, "store", "stored the network configuration of %s",
+			     daemon->options->net_config_path);
+	return r;
+}
+
+/* NULL for an option that is not set */
+static const char *or_null(const char *text)
+{
+	return *text ? text : NULL;
+}
+
+/* which rules the flags ask for */
+static unsigned int masquerade_flags(const struct options *options)
+{
+	unsigned int flags = options->iptables_forward_rules ? FLANNEL_MASQUERADE_FORWARD : 0;
+
+	if (options->ip_masq)
+		flags |= FLANNEL_MASQUERADE_SNAT;
+	if (options->ip_masq && options->ip_masq_fully_random_disable)
+		flags |= FLANNEL_MASQUERADE_FIXED_PORTS;
+	return flags;
+}
+
+/* makes the node agent and lets it begin */
+static int start_node(struct daemon *daemon, struct flannel_error **ret_error)
+{
+	const struct options *options = daemon->options;
+	struct flannel_node_options node_options = {
+		.size = sizeof(node_options),
+		.interfaces = options->iface.items,
+		.n_interfaces = options->iface.n_items,
+		.public_ip = or_null(options->public_ip),
+		.public_ip6 = or_null(options->public_ipv6),
+		.masquerade = masquerade_flags(options),
+		.subnet_file = options->subnet_file,
+		.ipmasq_value = options->ip_masq,
+		.renew_margin_sec = (uint32_t)options->subnet_lease_renew_margin * 60,
+	};
+	int r = flannel_node_new(daemon->context, daemon->store, &node_options, &daemon->node, ret_error);
+
+	if (r < 0)
+		return r;
+	daemon->source.node = daemon->node;
+	return flannel_node_start(daemon->node, ret_error);
+}
+
+/* answers on the control socket, unless there is none */
+static int start_control(struct daemon *daemon, struct flannel_error **ret_error)
+{
+	if (daemon->instance.listen_fd < 0)
+		return 0;
+	return control_new(take_fd(&daemon->instance.listen_fd), &daemon->source, &daemon->control, ret_error);
+}
+
+/* makes the library's context */
+static int open_context(struct daemon *daemon, struct flannel_error **ret_error)
+{
+	struct flannel_context_options options = {
+		.size = sizeof(options),
+		.log = logger_hook,
+		.log_userdata = (void *)daemon->logger,
+		.log_level = daemon->logger->level,
+		.route_protocol = (uint8_t)daemon->options->route_protocol,
+	};
+
+	return flannel_context_new(&daemon->context, &options, ret_error);
+}
+
+/* everything up to the loop; what was made is in daemon, also on failure */
+static int start(struct daemon *daemon, struct flannel_error **ret_error)
+{
+	const struct instance_paths paths = {
+		.state_dir = daemon->options->state_dir,
+		.subnet_file = daemon->options->subnet_file,
+		.socket = daemon->options->socket,
+	};
+	int r = instance_claim(&paths, &daemon->instance, ret_error);
+
+	if (r >= 0)
+		r = open_context(daemon, ret_error);
+	if (r >= 0)
+		r = open_store(daemon, ret_error);
+	if (r >= 0)
+		r = apply_net_config(daemon, ret_error);
+	if (r < 0)
+		return r;
+	daemon->source.store_name = flannel_store_get_name(daemon->store);
+	r = take_signals(daemon);
+	if (r < 0)
+		return flannel_error_new(ret_error, r, "process", "take signals", NULL, 0);
+	r = start_node(daemon, ret_error);
+	if (r >= 0)
+		r = start_control(daemon, ret_error);
+	return r;
+}
+
+/* tells the log and the service manager that pods may come */
+static void announce_ready(const struct daemon *daemon)
+{
+	int r = notify_send(getenv("NOTIFY_SOCKET"), "READY=1");
+
+	if (r < 0)
+		logger_write(daemon->logger, FLANNEL_LOG_WARNING, "flanneld", "NOTIFY_SOCKET: %s", strerror(-r));
+}
+
+/* takes all events that wait; -ECANCELED if the node gave up */
+static int drain_events(struct daemon *daemon)
+{
+	struct flannel_event *event = NULL;
+
+	while (flannel_context_next_event(daemon->context, &event) > 0) {
+		bool was_ready = daemon->events.ready;
+		enum events_result result = events_handle(&daemon->events, event);
+
+		event = flannel_event_free(event);
+		if (result == EVENTS_NODE_FAILED)
+			return -ECANCELED;
+		if (result == EVENTS_NODE_READY && !was_ready)
+			announce_ready(daemon);
+	}
+	return 0;
+}
+
+/* lets the library work, then hears what happened: 1 if more is due, 0, or negative to stop */
+static int dispatch(struct daemon *daemon)
+{
+	CLEANUP_ERROR struct flannel_error *error = NULL;
+	int more = flannel_context_dispatch(daemon->context, &error);
+	int r;
+
+	if (more < 0)
+		return report(daemon->logger, more, error);
+	r = drain_events(daemon);
+	return r < 0 ? r : more;
+}
+
+/* waits and works until a signal (0) or a failure (negative); nothing wakes it while nothing happens */
+static int run(struct daemon *daemon)
+{
+	enum { SIGNAL, CONTEXT, CONTROL, N_FDS };
+	struct pollfd fds[N_FDS] = {
+		[SIGNAL] = {.fd = daemon->signal_fd, .events = POLLIN},
+		[CONTEXT] = {.fd = flannel_context_get_fd(daemon->context), .events = POLLIN},
+		[CONTROL] = {.fd = daemon->control ? control_get_fd(daemon->control) : -1, .events = POLLIN},
+	};
+	int more = 1;
+
+	for (;;) {
+		int timeout_ms = daemon->control ? control_get_timeout_ms(daemon->control) : -1;
+
+		if (poll(fds, N_FDS, more ? 0 : timeout_ms) < 0) {
+			if (errno == EINTR)
+				continue;
+			return report(daemon->logger, -errno, NULL);
+		}
+		if (fds[SIGNAL].revents)
+			return 0;
+		if (more || fds[CONTEXT].revents)
+			more = dispatch(daemon);
+		if (more < 0)
+			return more;
+		if (daemon->control && (fds[CONTROL].revents || timeout_ms >= 0))
+			control_dispatch(daemon->control);
+	}
+}
+
+/* lets go of everything and leaves the data plane as it is */
+static void stop(struct daemon *daemon)
+{
+	daemon->control = control_free(daemon->control);
+	daemon->node = flannel_node_free(daemon->node);
+	daemon->store = flannel_store_unref(daemon->store);
+	daemon->context = flannel_context_unref(daemon->context);
+	events_clear(&daemon->events);
+	close_p(&daemon->signal_fd);
+	instance_release(&daemon->instance);
+}
+
+/* CLOCK_BOOTTIME in nanoseconds */
+static uint64_t now_ns(void)
+{
+	struct timespec now = {0};
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+/* runs the daemon from its options to its end */
+static int serve(const struct options *options, const struct logger *logger)
+{
+	CLEANUP_ERROR struct flannel_error *error = NULL;
+	struct daemon daemon = {
+		.options = options,
+		.logger = logger,
+		.instance = INSTANCE_NONE,
+		.source = {.store_path = options->store_path,
+			   .subnet_file = options->subnet_file,
+			   .ip_masq = options->ip_masq,
+			   .started_ns = now_ns()},
+		.signal_fd = -1,
+	};
+	int r;
+
+	daemon.events = (struct events){.logger = logger, .source = &daemon.source};
+	r = start(&daemon, &error);
+	if (r < 0)
+		(void)report(logger, r, error);
+	else
+		r = run(&daemon);
+	if (daemon.signal_fd >= 0)
+		give_signals_back(&daemon);
+	stop(&daemon);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* settles the options: environment, checks, log */
+static int settle_options(struct options *options, struct logger *logger)
+{
+	CLEANUP_ERROR struct flannel_error *error = NULL;
+	int r = options_apply_environment(options, logger);
+
+	if (r >= 0) {
+		if (options->v >= 1)
+			logger->level = FLANNEL_LOG_DEBUG;
+		options_log(options, logger);
+		r = options_check(options, &error);
+	}
+	if (r < 0)
+		return report(logger, r, error);
+	options_log_ineffective(options, logger);
+	return 0;
+}
+
+/* prints what is wrong with the command line, and what is right */
+static int complain(const struct options *options, const char *message)
+{
+	(void)fprintf(stderr, "flanneld: %s\n", message ? message : "out of memory");
+	options_usage(options, stderr);
+	return EXIT_USAGE;
+}
+
+int main(int argc, char *argv[])
+{
+	CLEANUP(options_clear) struct options options;
+	struct logger logger = {.fd = STDERR_FILENO, .level = FLANNEL_LOG_INFO};
+	CLEANUP_FREE char *message = NULL;
+	int r;
+
+	keep_standard_streams();
+	if (options_init(&options) < 0)
+		return EXIT_FAILURE;
+	r = options_parse(&options, argc, argv, &message);
+	if (r < 0)
+		return complain(&options, message);
+	if (r == FLAG_HELP) {
+		options_usage(&options, stderr);
+		return EXIT_SUCCESS;
+	}
+	if (options.version) {
+		(void)fprintf(stderr, "v%s\n", FLANNEL_VERSION);
+		return EXIT_SUCCESS;
+	}
+	if (settle_options(&options, &logger) < 0)
+		return EXIT_FAILURE;
+	return serve(&options, &logger);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef CLI_INSTANCE_H
+#define CLI_INSTANCE_H
+
+#include <sys/types.h>
+
+#include <flannel/error.h>
+
+#include "cleanup.h"
+
+/*
+ * One daemon per set of files: whatever flanneld writes hangs off these paths, and a second daemon that names one of
+ * them is refused. The kernel drops the locks with the process, so nothing stale stands in the way after kill -9.
+ * The store is not among them: many daemons may share it.
+ */
+struct instance_paths {
+	const char *state_dir;   /* made with mode 0700; locked by the file "lock" in it */
+	const char *subnet_file; /* its directory is made with mode 0755; locked by ".NAME.lock" beside it */
+	const char *socket;      /* likewise, and bound with mode 0600; "" for none */
+};
+
+struct instance {
+	int state_lock;
+	int subnet_lock;
+	int socket_lock;
+	int listen_fd; /* bound and listening, non-blocking; -1 for none */
+	char *socket;
+	dev_t socket_device;
+	ino_t socket_inode;
+};
+
+#define INSTANCE_NONE                                                                                                  \
+	{                                                                                                              \
+		.state_lock = -1, .subnet_lock = -1, .socket_lock = -1, .listen_fd = -1                                \
+	}
+
+/* takes all locks and the socket, or none: 0; -EBUSY with the other's pid in the message; what the system says */
+int instance_claim(const struct instance_paths *paths, struct instance *ret_instance, struct flannel_error **ret_error);
+
+/* removes the socket, if it is still ours, and drops the locks */
+void instance_release(struct instance *instance);
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef CLI_NOTIFY_H
+#define CLI_NOTIFY_H
+
+/*
+ * Tells the service manager, as sd_notify(3) does: one datagram with message to the socket, a path or, with a leading
+ * "@", an abstract name. NULL or "" means nobody asked. 1 if sent, 0 if nobody asked, or negative errno.
+ */
+int notify_send(const char *socket_name, const char *message);
+
+#endif
