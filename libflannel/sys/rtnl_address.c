@@ -75,11 +75,13 @@ int fl_address_delete(struct fl_rtnl *rtnl, uint32_t ifindex, const struct flann
 	return r < 0 ? r : 1;
 }
 
+/* types and lengths that the attributes must have */
+static const struct nla_policy address_policy[IFA_MAX + 1] = {
+	[IFA_FLAGS] = {.type = NLA_U32},
+};
+
 int fl_address_parse(const struct nlmsghdr *header, struct fl_interface_address *ret_address)
 {
-	static const struct nla_policy policy[IFA_MAX + 1] = {
-		[IFA_FLAGS] = {.type = NLA_U32},
-	};
 	struct nlattr *tb[IFA_MAX + 1], *own;
 	struct fl_interface_address result = {0};
 	const struct ifaddrmsg *address;
@@ -91,7 +93,7 @@ int fl_address_parse(const struct nlmsghdr *header, struct fl_interface_address 
 	len = fl_rtnl_address_len(address->ifa_family);
 	if (len == 0 || address->ifa_prefixlen > 8 * len ||
 	    nla_parse(tb, IFA_MAX, nlmsg_attrdata(header, sizeof(*address)), nlmsg_attrlen(header, sizeof(*address)),
-		      policy) < 0)
+		      address_policy) < 0)
 		return -EBADMSG;
 	/* with a peer, IFA_ADDRESS is the peer's */
 	own = tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS];

@@ -42,16 +42,18 @@ int fl_link_find_name(struct fl_rtnl *rtnl, uint32_t ifindex, char ret_name[FLAN
 	return 0;
 }
 
+/* types and lengths that the attributes must have */
+static const struct nla_policy port_policy[IFLA_BRPORT_MAX + 1] = {
+	[IFLA_BRPORT_MODE] = {.type = NLA_U8},
+	[IFLA_BRPORT_ISOLATED] = {.type = NLA_U8},
+};
+
 /* reads what a bridge says of its port */
 static int parse_port(struct nlattr *data, struct fl_link_info *info)
 {
-	static const struct nla_policy policy[IFLA_BRPORT_MAX + 1] = {
-		[IFLA_BRPORT_MODE] = {.type = NLA_U8},
-		[IFLA_BRPORT_ISOLATED] = {.type = NLA_U8},
-	};
 	struct nlattr *tb[IFLA_BRPORT_MAX + 1];
 
-	if (nla_parse_nested(tb, IFLA_BRPORT_MAX, data, policy) < 0)
+	if (nla_parse_nested(tb, IFLA_BRPORT_MAX, data, port_policy) < 0)
 		return -EBADMSG;
 	info->is_port = true;
 	info->hairpin = tb[IFLA_BRPORT_MODE] && nla_get_u8(tb[IFLA_BRPORT_MODE]);
@@ -59,16 +61,18 @@ static int parse_port(struct nlattr *data, struct fl_link_info *info)
 	return 0;
 }
 
+/* types and lengths that the attributes must have */
+static const struct nla_policy kind_policy[IFLA_INFO_MAX + 1] = {
+	[IFLA_INFO_KIND] = {.type = NLA_STRING},
+	[IFLA_INFO_SLAVE_KIND] = {.type = NLA_STRING},
+};
+
 /* reads the kind of a link, and of which kind its master is */
 static int parse_kind(struct nlattr *linkinfo, struct fl_link_info *info)
 {
-	static const struct nla_policy policy[IFLA_INFO_MAX + 1] = {
-		[IFLA_INFO_KIND] = {.type = NLA_STRING},
-		[IFLA_INFO_SLAVE_KIND] = {.type = NLA_STRING},
-	};
 	struct nlattr *tb[IFLA_INFO_MAX + 1];
 
-	if (nla_parse_nested(tb, IFLA_INFO_MAX, linkinfo, policy) < 0)
+	if (nla_parse_nested(tb, IFLA_INFO_MAX, linkinfo, kind_policy) < 0)
 		return -EBADMSG;
 	if (tb[IFLA_INFO_KIND])
 		nla_strlcpy(info->kind, tb[IFLA_INFO_KIND], sizeof(info->kind));
@@ -83,17 +87,19 @@ static uint32_t get_u32(const struct nlattr *attr)
 	return attr ? nla_get_u32(attr) : 0;
 }
 
+/* types and lengths that the attributes must have */
+static const struct nla_policy link_policy[IFLA_MAX + 1] = {
+	[IFLA_IFNAME] = {.type = NLA_STRING, .minlen = 2, .maxlen = FLANNEL_IFNAME_SIZE},
+	[IFLA_MTU] = {.type = NLA_U32},
+	[IFLA_LINK] = {.type = NLA_U32},
+	[IFLA_MASTER] = {.type = NLA_U32},
+	[IFLA_OPERSTATE] = {.type = NLA_U8},
+	[IFLA_IFALIAS] = {.type = NLA_STRING},
+	[IFLA_LINKINFO] = {.type = NLA_NESTED},
+};
+
 int fl_link_parse(const struct nlmsghdr *header, struct fl_link_info *ret_info)
 {
-	static const struct nla_policy policy[IFLA_MAX + 1] = {
-		[IFLA_IFNAME] = {.type = NLA_STRING, .minlen = 2, .maxlen = FLANNEL_IFNAME_SIZE},
-		[IFLA_MTU] = {.type = NLA_U32},
-		[IFLA_LINK] = {.type = NLA_U32},
-		[IFLA_MASTER] = {.type = NLA_U32},
-		[IFLA_OPERSTATE] = {.type = NLA_U8},
-		[IFLA_IFALIAS] = {.type = NLA_STRING},
-		[IFLA_LINKINFO] = {.type = NLA_NESTED},
-	};
 	struct nlattr *tb[IFLA_MAX + 1];
 	struct fl_link_info info = {0};
 	const struct ifinfomsg *link;
@@ -103,7 +109,7 @@ int fl_link_parse(const struct nlmsghdr *header, struct fl_link_info *ret_info)
 	link = nlmsg_data(header);
 	if (link->ifi_family != AF_UNSPEC ||
 	    nla_parse(tb, IFLA_MAX, nlmsg_attrdata(header, sizeof(*link)), nlmsg_attrlen(header, sizeof(*link)),
-		      policy) < 0 ||
+		      link_policy) < 0 ||
 	    !tb[IFLA_IFNAME])
 		return -EBADMSG;
 	if (tb[IFLA_LINKINFO] && parse_kind(tb[IFLA_LINKINFO], &info) < 0)

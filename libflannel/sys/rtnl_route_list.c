@@ -70,16 +70,18 @@ static int parse_gateway(unsigned int family, struct nlattr *const tb[RTA_MAX + 
 	return read_address(via->rtvia_family, via->rtvia_addr, nla_len(tb[RTA_VIA]) - via_header, ret_via);
 }
 
+/* types and lengths that the attributes must have */
+static const struct nla_policy metrics_policy[RTAX_MAX + 1] = {
+	[RTAX_MTU] = {.type = NLA_U32},
+	[RTAX_ADVMSS] = {.type = NLA_U32},
+};
+
 /* reads the metrics we know */
 static int parse_metrics(struct nlattr *metrics, struct fl_route *route)
 {
-	static const struct nla_policy policy[RTAX_MAX + 1] = {
-		[RTAX_MTU] = {.type = NLA_U32},
-		[RTAX_ADVMSS] = {.type = NLA_U32},
-	};
 	struct nlattr *tb[RTAX_MAX + 1];
 
-	if (nla_parse_nested(tb, RTAX_MAX, metrics, policy) < 0)
+	if (nla_parse_nested(tb, RTAX_MAX, metrics, metrics_policy) < 0)
 		return -EBADMSG;
 	if (tb[RTAX_MTU])
 		route->mtu = nla_get_u32(tb[RTAX_MTU]);
@@ -110,15 +112,17 @@ static int parse_next_hop(const struct rtmsg *header, struct nlattr *const tb[RT
 	return parse_gateway(header->rtm_family, hop_tb, &route->via);
 }
 
+/* types and lengths that the attributes must have */
+static const struct nla_policy route_policy[RTA_MAX + 1] = {
+	[RTA_OIF] = {.type = NLA_U32},
+	[RTA_PRIORITY] = {.type = NLA_U32},
+	[RTA_TABLE] = {.type = NLA_U32},
+	[RTA_NH_ID] = {.type = NLA_U32},
+};
+
 /* reads header and attributes; 0, or -EBADMSG */
 static int parse_message(const struct nlmsghdr *header, struct nlattr *tb[RTA_MAX + 1])
 {
-	static const struct nla_policy policy[RTA_MAX + 1] = {
-		[RTA_OIF] = {.type = NLA_U32},
-		[RTA_PRIORITY] = {.type = NLA_U32},
-		[RTA_TABLE] = {.type = NLA_U32},
-		[RTA_NH_ID] = {.type = NLA_U32},
-	};
 	const struct rtmsg *route;
 
 	if (!nlmsg_valid_hdr(header, sizeof(*route)))
@@ -127,7 +131,7 @@ static int parse_message(const struct nlmsghdr *header, struct nlattr *tb[RTA_MA
 	if (fl_rtnl_address_len(route->rtm_family) == 0 ||
 	    route->rtm_dst_len > 8 * fl_rtnl_address_len(route->rtm_family) ||
 	    nla_parse(tb, RTA_MAX, nlmsg_attrdata(header, sizeof(*route)), nlmsg_attrlen(header, sizeof(*route)),
-		      policy) < 0)
+		      route_policy) < 0)
 		return -EBADMSG;
 	return 0;
 }
