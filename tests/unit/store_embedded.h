@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -32,10 +33,23 @@
 
 static char directory[64];
 static char database[256];
+static pid_t test_pid;
+
+/* cr_assert() for what runs in child processes, too: those Criterion does not know, they say it themselves and end */
+static void must(bool condition, const char *what, const char *more)
+{
+	if (condition)
+		return;
+	if (getpid() == test_pid)
+		cr_assert(false, "%s: %s", what, more);
+	(void)fprintf(stderr, "process %d: %s: %s\n", (int)getpid(), what, more);
+	_exit(3);
+}
 
 /* a fresh directory for each test */
 static void setup(void)
 {
+	test_pid = getpid();
 	(void)snprintf(directory, sizeof(directory), "/tmp/fl-store-XXXXXX");
 	cr_assert(mkdtemp(directory));
 	(void)snprintf(database, sizeof(database), "%s/db/leases.db", directory);
@@ -105,7 +119,7 @@ __attribute__((format(printf, 2, 3))) static void node_write(struct node *node, 
 	va_start(arguments, format);
 	node->len += (size_t)vsnprintf(node->log + node->len, sizeof(node->log) - node->len, format, arguments);
 	va_end(arguments);
-	cr_assert_lt(node->len, sizeof(node->log));
+	must(node->len < sizeof(node->log), "the log is full", "");
 }
 
 /* writes a message down: "done 7 -17", "lease 10.5.1.0-24 192.0.2.1" */
@@ -142,7 +156,7 @@ static int node_dispatch(struct node *node)
 	struct flannel_store_message message = {.size = sizeof(message)};
 	int r = fl_embedded_dispatch(node->store, NULL);
 
-	cr_assert_geq(r, 0);
+	must(r >= 0, "dispatch", strerror(-r));
 	node->n_dispatched++;
 	while (fl_embedded_next(node->store, &message) == 1) {
 		node_record(node, &message);
@@ -158,8 +172,8 @@ static void node_await(struct node *node, const char *text)
 	uint64_t end_ns = fl_loop_now() + PATIENCE_MS * FL_NSEC_PER_MSEC;
 
 	while (!strstr(node->log, text)) {
-		cr_assert_lt(fl_loop_now(), end_ns, "no \"%s\" in:\n%s", text, node->log);
-		cr_assert_eq(poll(&fd, 1, PATIENCE_MS), 1, "nothing to do, no \"%s\" in:\n%s", text, node->log);
+		must(fl_loop_now() < end_ns, text, node->log);
+		must(poll(&fd, 1, PATIENCE_MS) == 1, text, node->log);
 		while (node_dispatch(node) > 0)
 			;
 	}
@@ -187,10 +201,11 @@ static struct node *node_open(const struct fl_embedded_options *options)
 {
 	struct flannel_error *error = NULL;
 	struct node *node = calloc(1, sizeof(*node));
+	int r;
 
-	cr_assert(node);
-	cr_assert_eq(fl_embedded_open(database, options, NULL, &node->store, &error), 0, "%s",
-		     flannel_error_get_message(error));
+	must(node != NULL, "no memory", "");
+	r = fl_embedded_open(database, options, NULL, &node->store, &error);
+	must(r == 0, "open", flannel_error_get_message(error));
 	return node;
 }
 
@@ -199,7 +214,7 @@ __attribute__((unused)) static struct node *node_open_watching(const struct fl_e
 {
 	struct node *node = node_open(options);
 
-	cr_assert_eq(fl_embedded_watch(node->store, NULL), 0);
+	must(fl_embedded_watch(node->store, NULL) == 0, "watch", database);
 	node_await(node, "end\n");
 	return node;
 }
@@ -223,7 +238,7 @@ static struct flannel_lease *make_lease(const char *subnets, const char *address
 	for (int i = 0; i < 2; i++) {
 		(void)snprintf(text, sizeof(text), "%s", lists[i]);
 		for (word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
-			cr_assert_eq(flannel_prefix_parse(word, &prefix), 0, "%s", word);
+			must(flannel_prefix_parse(word, &prefix) == 0, "prefix", word);
 			if (prefix.family == AF_INET && i == 0)
 				fields.subnet = prefix;
 			else if (i == 0)
@@ -234,7 +249,7 @@ static struct flannel_lease *make_lease(const char *subnets, const char *address
 				fields.public_ip6 = prefix;
 		}
 	}
-	cr_assert_eq(flannel_lease_new(&fields, &lease, &error), 0, "%s", flannel_error_get_message(error));
+	must(flannel_lease_new(&fields, &lease, &error) == 0, "lease", flannel_error_get_message(error));
 	return lease;
 }
 
@@ -253,7 +268,7 @@ static void node_request(struct node *node, enum verb verb, uint64_t number, con
 		r = fl_embedded_update(node->store, number, lease, lease_sec, NULL);
 	else
 		r = fl_embedded_remove(node->store, number, lease, NULL);
-	cr_assert_eq(r, 0);
+	must(r == 0, "request", subnets);
 	flannel_lease_unref(lease);
 }
 
@@ -272,14 +287,14 @@ __attribute__((unused)) static sqlite3 *foreign_open(void)
 {
 	sqlite3 *sqlite;
 
-	cr_assert_eq(sqlite3_open(database, &sqlite), SQLITE_OK);
-	cr_assert_eq(sqlite3_busy_timeout(sqlite, PATIENCE_MS), SQLITE_OK);
+	must(sqlite3_open(database, &sqlite) == SQLITE_OK, "open", database);
+	(void)sqlite3_busy_timeout(sqlite, PATIENCE_MS);
 	return sqlite;
 }
 
 __attribute__((unused)) static void foreign_run(sqlite3 *sqlite, const char *sql)
 {
-	cr_assert_eq(sqlite3_exec(sqlite, sql, NULL, NULL, NULL), SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(sqlite));
+	must(sqlite3_exec(sqlite, sql, NULL, NULL, NULL) == SQLITE_OK, sql, sqlite3_errmsg(sqlite));
 }
 
 /* the only number that a query gives */
