@@ -93,11 +93,19 @@ FLANNEL_PUBLIC int flannel_node_new(struct flannel_context *context, struct flan
  * @node:      a stopped node.
  * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
  *
- * Returns at once. The end is one FLANNEL_EVENT_NODE_READY or FLANNEL_EVENT_NODE_FAILED; the latter names an
- * interface that does not exist, an unknown backend, an exhausted range, a subnet file that cannot be written,
- * refused rules. A store that does not answer, or has no configuration yet, is waited for.
+ * Reads the subnet file, makes its directory if missing, and returns. The end is one FLANNEL_EVENT_NODE_READY or
+ * FLANNEL_EVENT_NODE_FAILED; the latter names an interface that does not exist, an unknown backend, a missing nft helper, an
+ * exhausted range, refused rules, a subnet file that can no longer be written. A store that does not answer, or has no
+ * configuration yet, is waited for.
  *
- * Return: 0, or negative: -EINVAL (NULL), -EALREADY (started), -EBUSY (the store is in use), -EPERM, -ENOMEM. Since: 0.1.
+ * Return: 0, or negative, and the node may be started again:
+ *   -EINVAL    @node is NULL
+ *   -EALREADY  it was started
+ *   -EBUSY     the store is in use
+ *   -EISDIR, -ENOTDIR, -EACCES, -EROFS, -ENOSPC  the subnet file could not be written
+ *   -ENOMEM
+ *
+ * Since: 0.1.
  */
 FLANNEL_PUBLIC int flannel_node_start(struct flannel_node *node, struct flannel_error **ret_error);
 

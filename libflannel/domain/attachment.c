@@ -24,11 +24,21 @@ static const char *find_flag_fault(const struct flannel_attachment_options *opti
 	return NULL;
 }
 
+bool fl_attachment_mac_is_valid(const char *text)
+{
+	uint8_t mac[FL_MAC_LEN];
+
+	return fl_mac_parse(text, mac) == 0 && !(mac[0] & 1);
+}
+
 /* addresses must be whole, and their gateways of the same family */
 static int check_addresses(const struct flannel_attachment_options *options, struct flannel_error **ret_error)
 {
 	char text[FLANNEL_PREFIX_STRLEN];
 
+	if (options->n_addresses && !options->addresses)
+		return fl_error_set(ret_error, -EINVAL, "attachment", "it is NULL", "%zu addresses",
+				    options->n_addresses);
 	for (size_t i = 0; i < options->n_addresses; i++) {
 		const struct flannel_address *address = &options->addresses[i];
 		const struct flannel_prefix *gateway = &address->gateway;
@@ -50,6 +60,8 @@ static int check_routes(const struct flannel_attachment_options *options, struct
 {
 	char text[FLANNEL_PREFIX_STRLEN];
 
+	if (options->n_routes && !options->routes)
+		return fl_error_set(ret_error, -EINVAL, "attachment", "it is NULL", "%zu routes", options->n_routes);
 	for (size_t i = 0; i < options->n_routes; i++) {
 		const struct flannel_attachment_route *route = &options->routes[i];
 		const char *fault = NULL;
@@ -73,7 +85,6 @@ static int check_routes(const struct flannel_attachment_options *options, struct
 
 int fl_attachment_check(const struct flannel_attachment_options *options, struct flannel_error **ret_error)
 {
-	uint8_t mac[FL_MAC_LEN];
 	const char *fault = find_flag_fault(options);
 	int r;
 
@@ -85,9 +96,9 @@ int fl_attachment_check(const struct flannel_attachment_options *options, struct
 	if (options->bridge && !fl_ifname_is_valid(options->bridge))
 		return fl_error_set(ret_error, -EINVAL, "attachment", "expected an interface name of 1 to 15 bytes",
 				    "bridge is \"%s\"", options->bridge);
-	if (options->mac && fl_mac_parse(options->mac, mac) < 0)
-		return fl_error_set(ret_error, -EINVAL, "attachment", "expected six bytes such as 02:00:00:00:00:01",
-				    "mac is \"%s\"", options->mac);
+	if (options->mac && !fl_attachment_mac_is_valid(options->mac))
+		return fl_error_set(ret_error, -EINVAL, "attachment",
+				    "expected the address of one interface, such as 02:00:00:00:00:01", "mac is \"%s\"", options->mac);
 	r = check_addresses(options, ret_error);
 	return r < 0 ? r : check_routes(options, ret_error);
 }

@@ -25,6 +25,9 @@ struct fl_attachment_want {
 	bool ipv6;
 };
 
+/* is it the MAC address of one interface, not of a group */
+bool fl_attachment_mac_is_valid(const char *text);
+
 /* checks names, MAC, flags and addresses of the options: -EINVAL with the option's name and value */
 int fl_attachment_check(const struct flannel_attachment_options *options, struct flannel_error **ret_error);
 

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/if.h>
+
+#include "engine/bridge.h"
+#include "engine/pod.h"
+#include "engine/transaction.h"
+#include "engine/veth.h"
+#include "sys/netns.h"
+
+#define AREA "attachment"
+
+/* the port is up as soon as both ends are; the reference waits this long for slow kernels */
+#define PORT_TIMEOUT_MS 2500
+
+struct flannel_attachment {
+	struct flannel_link bridge;
+	struct flannel_link host_link;
+	struct flannel_link container_link;
+	struct fl_attachment_want want;
+};
+
+FL_DEFINE_CLEANUP(struct flannel_attachment *, flannel_attachment_free)
+
+/* one attach call in progress */
+struct attach {
+	struct fl_transaction transaction;
+	struct flannel_attachment_options options;
+	const char *bridge;
+	struct fl_link_info bridge_info;
+	size_t n_missing; /* addresses that the bridge lacks */
+	struct fl_link_info host_info;
+	struct fl_link_info container_info;
+	struct fl_pod pod;
+	struct fl_attachment_want *want;
+};
+
+/* what can be said of the options without touching anything */
+static int check(const struct flannel_context *context, const struct flannel_attachment_options *options,
+		 struct flannel_error **ret_error)
+{
+	int r = fl_attachment_check(options, ret_error);
+
+	if (r >= 0)
+		r = fl_netns_check(options->netns_fd, ret_error);
+	if (r < 0)
+		return r;
+	if (fl_netns_same(options->netns_fd, context->netns_fd) > 0)
+		return fl_error_set(ret_error, -EINVAL, AREA, "it is the node's own", "attach a network namespace");
+	return 0;
+}
+
+/* the bridge as the attachment wants it */
+static struct fl_bridge_want want_bridge(const struct attach *attach)
+{
+	const unsigned int flags = attach->options.flags;
+	struct fl_bridge_want want = { .name = attach->bridge, .mtu = attach->options.mtu };
+
+	want.promiscuous = (flags & FLANNEL_ATTACHMENT_PROMISCUOUS) != 0;
+	want.force_address = (flags & FLANNEL_ATTACHMENT_FORCE_ADDRESS) != 0;
+	want.addresses = attach->want->gateways;
+	want.n_addresses = attach->want->n_gateways;
+	return want;
+}
+
+/* the bridge, without its addresses; a port may change the MAC of one that has none */
+static int make_bridge(struct attach *attach, struct flannel_error **ret_error)
+{
+	const struct fl_bridge_want want = want_bridge(attach);
+	int r = fl_bridge_open(&attach->transaction, &want, &attach->bridge_info, &attach->n_missing, ret_error);
+
+	return r < 0 ? r : fl_transaction_guard_mac(&attach->transaction, &attach->bridge_info, ret_error);
+}
+
+/*
+ * The bridge's gateway addresses, and forwarding for the families that it is the gateway of. Last of all, because undo is
+ * not perfect here: the kernel resets other settings along with forwarding, and drops routes along with addresses.
+ */
+static int make_gateway(struct attach *attach, struct flannel_error **ret_error)
+{
+	const struct fl_bridge_want want = want_bridge(attach);
+	int r = 0;
+
+	if (attach->n_missing)
+		r = fl_bridge_set_addresses(&attach->transaction, &want, &attach->bridge_info, ret_error);
+	if (r >= 0 && want.n_addresses && attach->want->ipv4)
+		r = fl_transaction_write_sysctl(&attach->transaction, "net/ipv4/ip_forward", "1", false, ret_error);
+	if (r >= 0 && want.n_addresses && attach->want->ipv6)
+		r = fl_transaction_write_sysctl(&attach->transaction, "net/ipv6/conf/all/forwarding", "1", false,
+						ret_error);
+	return r;
+}
+
+/* the pair, made in one request */
+static int make_veth(struct attach *attach, struct flannel_error **ret_error)
+{
+	const unsigned int flags = attach->options.flags;
+	struct fl_veth_want want = { .bridge = attach->bridge, .peer_netns_fd = attach->options.netns_fd };
+
+	want.peer_name = attach->pod.ifname;
+	want.peer_mac = attach->options.mac;
+	want.mtu = attach->options.mtu;
+	want.hairpin = (flags & FLANNEL_ATTACHMENT_HAIRPIN) != 0;
+	want.isolated = (flags & FLANNEL_ATTACHMENT_ISOLATED) != 0;
+	return fl_veth_create(&attach->transaction, &want, &attach->host_info, ret_error);
+}
+
+/* the other end: found by the index that the kernel gave it, not by its name */
+static int configure_container(struct attach *attach, struct flannel_error **ret_error)
+{
+	struct fl_pod *pod = &attach->pod;
+	const struct fl_attachment_want *want = attach->want->n_addresses ? attach->want : NULL;
+	int r;
+
+	pod->ifindex = attach->host_info.peer_ifindex;
+	r = fl_pod_open(pod, want, ret_error);
+	if (r >= 0)
+		r = fl_link_get_by_index(pod->rtnl, pod->ifindex, &attach->container_info, ret_error);
+	if (r == 0)
+		return fl_error_set(ret_error, -ENODEV, AREA, "it vanished", "configure interface %s", pod->ifname);
+	if (r >= 0 && want)
+		return fl_pod_configure(pod, want, ret_error);
+	if (r >= 0 && !(attach->options.flags & FLANNEL_ATTACHMENT_LINK_DOWN))
+		return fl_pod_set_up(pod, ret_error);
+	return r;
+}
+
+/* 1 when the port forwards */
+static int test_port(void *userdata, struct flannel_error **ret_error)
+{
+	struct attach *attach = userdata;
+	int r = fl_link_get_by_index(attach->transaction.node, attach->host_info.ifindex, &attach->host_info, ret_error);
+
+	if (r == 0)
+		return fl_error_set(ret_error, -ENODEV, AREA, "it vanished", "wait for port %s",
+				    attach->host_info.name);
+	return r < 0 ? r : attach->host_info.operstate == IF_OPER_UP;
+}
+
+static int wait_for_port(struct attach *attach, struct flannel_error **ret_error)
+{
+	struct flannel_context *context = attach->transaction.context;
+	int r;
+
+	if (attach->options.flags & FLANNEL_ATTACHMENT_LINK_DOWN)
+		return 0;
+	r = fl_pod_wait(context, context->netns_fd, attach->transaction.node, test_port, attach, PORT_TIMEOUT_MS,
+			ret_error);
+	if (r == -ETIMEDOUT)
+		return fl_error_set_retryable(ret_error, r, AREA, "it does not come up", "wait for port %s",
+					      attach->host_info.name);
+	return r;
+}
+
+/* all steps in order; each that the kernel acknowledged can be undone */
+static int run(struct attach *attach, struct flannel_error **ret_error)
+{
+	int r = make_bridge(attach, ret_error);
+
+	if (r >= 0)
+		r = make_veth(attach, ret_error);
+	if (r >= 0)
+		r = configure_container(attach, ret_error);
+	if (r >= 0)
+		r = wait_for_port(attach, ret_error);
+	if (r >= 0)
+		r = make_gateway(attach, ret_error);
+	/* a bridge takes on the least MTU of its ports, and without an address of its own the MAC of one, too */
+	if (r >= 0 && (!attach->want->n_gateways || attach->options.mtu))
+		r = fl_link_get_by_index(attach->transaction.node, attach->bridge_info.ifindex, &attach->bridge_info,
+					 ret_error);
+	return r;
+}
+
+/* what the caller is told */
+static void describe(const struct attach *attach, struct flannel_attachment *attachment)
+{
+	attachment->bridge.size = attachment->host_link.size = sizeof(struct flannel_link);
+	attachment->container_link.size = sizeof(struct flannel_link);
+	fl_link_describe(&attach->bridge_info, &attachment->bridge);
+	fl_link_describe(&attach->host_info, &attachment->host_link);
+	fl_link_describe(&attach->container_info, &attachment->container_link);
+}
+
+int flannel_attachment_attach(struct flannel_context *context, const struct flannel_attachment_options *options,
+			      struct flannel_attachment **ret_attachment, struct flannel_error **ret_error)
+{
+	FL_CLEANUP(flannel_attachment_freep) struct flannel_attachment *attachment = NULL;
+	struct attach attach = { 0 };
+	int r;
+
+	if (!context || !options || !ret_attachment)
+		return fl_error_set(ret_error, -EINVAL, "argument", "a parameter is NULL", "attach a container");
+	r = fl_options_copy(&attach.options, sizeof(attach.options), sizeof(attach.options), options,
+			    "flannel_attachment_options", ret_error);
+	if (r >= 0)
+		r = check(context, &attach.options, ret_error);
+	if (r < 0)
+		return r;
+	attachment = calloc(1, sizeof(*attachment));
+	if (!attachment)
+		return fl_error_oom(ret_error);
+	r = fl_attachment_want(&attach.options, &attachment->want, ret_error);
+	if (r >= 0)
+		r = fl_transaction_begin(&attach.transaction, context, ret_error);
+	if (r < 0)
+		return r;
+	attach.want = &attachment->want;
+	attach.bridge = attach.options.bridge ? attach.options.bridge : "cni0";
+	attach.pod = (struct fl_pod){ .context = context, .netns_fd = attach.options.netns_fd };
+	attach.pod.ifname = attach.options.ifname ? attach.options.ifname : "eth0";
+	attach.pod.dad = (attach.options.flags & FLANNEL_ATTACHMENT_DAD) != 0;
+	r = run(&attach, ret_error);
+	if (r >= 0)
+		fl_transaction_commit(&attach.transaction);
+	else
+		fl_pod_undo(&attach.pod);
+	fl_pod_close(&attach.pod);
+	fl_transaction_end(&attach.transaction);
+	if (r < 0)
+		return r;
+	describe(&attach, attachment);
+	*ret_attachment = FL_TAKE(attachment);
+	return 0;
+}
+
+int flannel_attachment_detach(struct flannel_context *context, int netns_fd, const char *ifname,
+			      struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_rtnl_closep) struct fl_rtnl *rtnl = NULL;
+	struct fl_link_info info;
+	int r;
+
+	if (!context || !fl_ifname_is_valid(ifname))
+		return fl_error_set(ret_error, -EINVAL, "argument", "expected a context and an interface name",
+				    "detach interface \"%s\"", ifname ? ifname : "");
+	r = fl_netns_check(netns_fd, ret_error);
+	if (r < 0)
+		return r;
+	if (fl_netns_same(netns_fd, context->netns_fd) > 0)
+		return fl_error_set(ret_error, -EINVAL, AREA, "it is the node's own", "detach a network namespace");
+	r = fl_rtnl_open(netns_fd, context->single_threaded, &rtnl, ret_error);
+	if (r >= 0)
+		r = fl_link_get(rtnl, ifname, &info, ret_error);
+	return r <= 0 ? r : fl_link_delete(rtnl, info.ifindex, ifname, ret_error);
+}
+
+const struct flannel_link *flannel_attachment_get_bridge(const struct flannel_attachment *attachment)
+{
+	return attachment ? &attachment->bridge : NULL;
+}
+
+const struct flannel_link *flannel_attachment_get_host_link(const struct flannel_attachment *attachment)
+{
+	return attachment ? &attachment->host_link : NULL;
+}
+
+const struct flannel_link *flannel_attachment_get_container_link(const struct flannel_attachment *attachment)
+{
+	return attachment ? &attachment->container_link : NULL;
+}
+
+const struct flannel_address *flannel_attachment_get_address(const struct flannel_attachment *attachment, size_t index)
+{
+	if (!attachment || index >= attachment->want.n_addresses)
+		return NULL;
+	return &attachment->want.addresses[index];
+}
+
+const struct flannel_attachment_route *flannel_attachment_get_route(const struct flannel_attachment *attachment,
+								    size_t index)
+{
+	if (!attachment || index >= attachment->want.n_routes)
+		return NULL;
+	return &attachment->want.routes[index];
+}
+
+struct flannel_attachment *flannel_attachment_free(struct flannel_attachment *attachment)
+{
+	if (!attachment)
+		return NULL;
+	fl_attachment_want_clear(&attachment->want);
+	free(attachment);
+	return NULL;
+}

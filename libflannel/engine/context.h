@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FL_ENGINE_CONTEXT_H
+#define FL_ENGINE_CONTEXT_H
+
+/* What a context is made of; everything in engine/ hangs off one. Parts are opened when they are first needed. */
+
+#include <stdbool.h>
+
+#include <flannel/context.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "sys/nft.h"
+#include "sys/rtnl.h"
+
+struct fl_reconciler;
+
+struct flannel_context {
+	unsigned int n_refs; /* atomic */
+	struct fl_loop *loop;
+	struct fl_log log;
+	bool single_threaded;
+	int netns_fd; /* -1: the calling thread's */
+	uint8_t route_protocol;
+	char *module_dir;
+	char *nft_helper;
+
+	struct flannel_event *first_event;
+	struct flannel_event **last_event;
+	struct fl_source *wake; /* makes the descriptor readable when an event is queued outside of dispatch */
+	bool event_lost;	/* no memory for an event; told by the next dispatch */
+
+	struct fl_rtnl *rtnl;
+	struct fl_nft *nft;
+	struct fl_reconciler *reconciler;
+};
+
+/* the request socket of the context's namespace, borrowed */
+int fl_context_get_rtnl(struct flannel_context *context, struct fl_rtnl **ret_rtnl, struct flannel_error **ret_error);
+
+/* the client of the nft helper, borrowed */
+int fl_context_get_nft(struct flannel_context *context, struct fl_nft **ret_nft, struct flannel_error **ret_error);
+
+FL_DEFINE_CLEANUP(struct flannel_context *, flannel_context_unref)
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FL_ENGINE_FOUND_H
+#define FL_ENGINE_FOUND_H
+
+/* What the kernel has, in one list ordered by key: the other half of a full compare. */
+
+#include "base/error.h"
+#include "domain/object.h"
+#include "sys/rtnl.h"
+
+struct fl_found {
+	struct fl_object *objects;
+	size_t n_objects;
+};
+
+/* reads the routes of table main, both families; a kernel without IPv6 has none of it */
+int fl_found_read(struct fl_found *found, struct fl_rtnl *rtnl, struct flannel_error **ret_error);
+
+/* of the objects under the wanted one's key: one that satisfies it, else the first, else NULL */
+const struct fl_object *fl_found_best(const struct fl_found *found, const struct fl_object *wanted);
+
+/* the objects under a key, from the first one on: how many */
+size_t fl_found_all(const struct fl_found *found, const struct fl_object *key, const struct fl_object **ret_first);
+
+void fl_found_clear(struct fl_found *found);
+
+#endif

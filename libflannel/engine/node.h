@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FL_ENGINE_NODE_H
+#define FL_ENGINE_NODE_H
+
+/* The node agent's inside, shared by its files: node.c (life), node_program.c (steps to ready), node_peers.c
+ * (what is wanted for each peer), node_status.c (getters). */
+
+#include <flannel/node.h>
+
+#include "domain/backend.h"
+#include "domain/subnet.h"
+#include "engine/context.h"
+#include "engine/reconcile.h"
+#include "engine/request.h"
+
+struct flannel_node {
+	struct flannel_context *context;
+	struct flannel_store *store;
+	void *userdata;
+
+	/* options, copied */
+	char **interfaces;
+	size_t n_interfaces;
+	char *public_ip;
+	char *public_ip6;
+	char *subnet_file;
+	unsigned int masquerade;
+	bool ipmasq_value;
+	uint32_t lease_sec;
+	uint32_t renew_margin_sec;
+
+	enum flannel_node_state state;
+	struct flannel_error *error;	   /* why it failed, or what is being retried */
+	struct flannel_error *store_error; /* the store does not answer */
+	struct flannel_request *request;
+	struct fl_underlay underlay;
+	bool has_underlay;
+	const struct fl_backend *backend;
+	uint32_t mtu;
+	struct fl_reconciler *reconciler;
+
+	struct fl_subnet_choice programmed; /* what rules and subnet file speak of */
+	struct fl_subnet_choice sent;	    /* what the rules on their way speak of */
+	bool is_programming;		    /* rules are on their way */
+	struct fl_source *nft_source;
+	struct fl_source *retry;
+	uint32_t n_failures;
+};
+
+/* what the node keeps for each peer, in fl_peer.data */
+struct fl_node_peer {
+	struct fl_owner owner;
+	struct flannel_node *node;
+	uint32_t n_objects;
+	const char *ignored;
+	struct flannel_error *error; /* why nothing could be wanted for it */
+};
+
+/* state and event of a failure that ends the agent */
+void fl_node_fail(struct flannel_node *node, struct flannel_error *error);
+
+/* the configuration is known: interface, backend, identity */
+int fl_node_configure(struct flannel_node *node, struct flannel_error **ret_error);
+
+/* the lease is known: peers' routes, rules, subnet file, ready; goes on by itself until READY or FAILED */
+void fl_node_program(struct flannel_node *node);
+
+/* stops what fl_node_program() has running */
+void fl_node_stop_programming(struct flannel_node *node);
+
+/* a peer's lease is new or changed: what is wanted for it */
+void fl_node_want_peer(struct flannel_node *node, struct fl_peer *peer);
+
+/* a peer is gone; keep leaves its objects in the kernel */
+void fl_node_forget_peer(struct flannel_node *node, struct fl_peer *peer, bool keep);
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "engine/node.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/file.h"
+#include "domain/masquerade.h"
+#include "domain/subnet_file.h"
+#include "engine/event.h"
+#include "engine/underlay.h"
+
+/* steps that may pass by themselves are tried again after 100 ms, doubling to ten seconds */
+#define RETRY_FIRST_NS (100 * FL_NSEC_PER_MSEC)
+#define RETRY_LAST_NS (10 * FL_NSEC_PER_SEC)
+
+/* what the operator should hear of a configuration that works */
+static void log_config(struct flannel_node *node, const struct flannel_netconf *netconf)
+{
+	const char *warning;
+
+	for (unsigned int i = 0; (warning = flannel_netconf_get_warning(netconf, i)); i++)
+		fl_log(&node->context->log, FLANNEL_LOG_WARNING, "config", "network configuration: %s", warning);
+	if (node->masquerade && !flannel_netconf_get_nftables(netconf))
+		fl_log(&node->context->log, FLANNEL_LOG_INFO, "config",
+		       "rules are always set by nftables, whatever EnableNFTables says");
+}
+
+/* the interface that carries the traffic */
+static int find_underlay(struct flannel_node *node, const struct flannel_netconf *netconf,
+			 struct flannel_error **ret_error)
+{
+	struct fl_interface_request request = { .n_interfaces = node->n_interfaces };
+	struct flannel_prefix network;
+	struct fl_rtnl *rtnl;
+	int r = fl_context_get_rtnl(node->context, &rtnl, ret_error);
+
+	if (r < 0)
+		return r;
+	request.interfaces = (const char *const *)node->interfaces;
+	request.public_ip = node->public_ip;
+	request.public_ip6 = node->public_ip6;
+	request.ipv4 = flannel_netconf_get_network(netconf, AF_INET, &network) > 0;
+	request.ipv6 = flannel_netconf_get_network(netconf, AF_INET6, &network) > 0;
+	r = fl_underlay_find(rtnl, &request, &node->underlay, ret_error);
+	if (r < 0)
+		return r;
+	node->has_underlay = true;
+	fl_log(&node->context->log, FLANNEL_LOG_INFO, "node", "using interface %s (%s), MTU %u", node->underlay.name,
+	       node->underlay.reason, node->underlay.mtu);
+	return 0;
+}
+
+/* what the store is told of this node */
+static int set_identity(struct flannel_node *node, struct flannel_error **ret_error)
+{
+	struct fl_identity identity = { .backend_type = node->backend->name };
+
+	identity.public_ip = node->underlay.public_ip;
+	identity.public_ip6 = node->underlay.public_ip6;
+	return fl_request_set_identity(node->request, &identity, ret_error);
+}
+
+/* from here on routes of an older flannel in these networks count as its own */
+static int set_networks(struct flannel_node *node, const struct flannel_netconf *netconf,
+			struct flannel_error **ret_error)
+{
+	struct flannel_prefix network = { 0 }, network6 = { 0 };
+	int r = fl_reconciler_get(node->context, &node->reconciler, ret_error);
+
+	if (r < 0)
+		return r;
+	flannel_netconf_get_network(netconf, AF_INET, &network);
+	flannel_netconf_get_network(netconf, AF_INET6, &network6);
+	fl_reconciler_set_networks(node->reconciler, &network, &network6);
+	return 0;
+}
+
+int fl_node_configure(struct flannel_node *node, struct flannel_error **ret_error)
+{
+	struct flannel_netconf *netconf = fl_request_get_netconf(node->request);
+	struct fl_nft *nft;
+	int r;
+
+	log_config(node, netconf);
+	r = fl_backend_find(flannel_netconf_get_backend_type(netconf), &node->backend, ret_error);
+	if (r >= 0)
+		r = find_underlay(node, netconf, ret_error);
+	if (r >= 0)
+		r = node->backend->check(netconf, &node->underlay, ret_error);
+	if (r >= 0)
+		r = set_networks(node, netconf, ret_error);
+	if (r >= 0)
+		r = set_identity(node, ret_error);
+	if (r >= 0 && node->masquerade)
+		r = fl_context_get_nft(node->context, &nft, ret_error);
+	/* it loads while the lease is asked for; and if there is none, nothing has been touched yet */
+	if (r >= 0 && node->masquerade)
+		r = fl_nft_start(nft, ret_error);
+	if (r < 0)
+		return r;
+	node->mtu = node->backend->mtu(netconf, &node->underlay);
+	node->state = FLANNEL_NODE_LEASE;
+	return 0;
+}
+
+/* a step failed: again later if that may help, else the end */
+static void retry_or_fail(struct flannel_node *node, struct flannel_error *error)
+{
+	uint64_t delay_ns = RETRY_FIRST_NS;
+
+	if (!flannel_error_is_retryable(error)) {
+		fl_node_fail(node, error);
+		return;
+	}
+	flannel_error_ref(error);
+	flannel_error_unref(node->error);
+	node->error = error;
+	for (uint32_t i = 0; i < node->n_failures && delay_ns < RETRY_LAST_NS; i++)
+		delay_ns *= 2;
+	node->n_failures++;
+	fl_log(&node->context->log, FLANNEL_LOG_WARNING, "node", "%s: trying again", flannel_error_get_message(error));
+	fl_source_set_deadline(node->retry, fl_loop_now() + (delay_ns < RETRY_LAST_NS ? delay_ns : RETRY_LAST_NS));
+}
+
+/* the subnets of the held lease */
+static struct fl_subnet_choice held_subnets(const struct flannel_node *node)
+{
+	const struct flannel_lease *lease = flannel_request_get_lease(node->request);
+	struct fl_subnet_choice subnets = { 0 };
+
+	flannel_lease_get_subnet(lease, AF_INET, &subnets.subnet);
+	flannel_lease_get_subnet(lease, AF_INET6, &subnets.subnet6);
+	return subnets;
+}
+
+/* the last step: the file tells the CNI plugin that pods may come */
+static void write_subnet_file(struct flannel_node *node)
+{
+	const struct flannel_netconf *netconf = fl_request_get_netconf(node->request);
+	struct fl_subnet_choice subnets = held_subnets(node);
+	struct fl_subnet_file file = { .mtu = node->mtu, .ipmasq = node->ipmasq_value };
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	FL_CLEANUP(fl_freep) char *text = NULL;
+	int r;
+
+	flannel_netconf_get_network(netconf, AF_INET, &file.network);
+	flannel_netconf_get_network(netconf, AF_INET6, &file.network6);
+	file.subnet = subnets.subnet;
+	file.subnet6 = subnets.subnet6;
+	r = fl_subnet_file_format(&file, &text, &error);
+	if (r >= 0)
+		r = fl_file_write_atomic(node->subnet_file, text, strlen(text), 0644, &error);
+	if (r < 0) {
+		retry_or_fail(node, error);
+		return;
+	}
+	node->is_programming = false;
+	node->programmed = subnets;
+	node->n_failures = 0;
+	node->error = flannel_error_unref(node->error);
+	node->state = FLANNEL_NODE_READY;
+	fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_NODE_READY,
+		      flannel_request_get_lease(node->request), NULL, "wrote %s", node->subnet_file);
+}
+
+/* the helper's answer to the rules */
+static void on_rules(void *userdata, int code, struct flannel_error *error)
+{
+	struct flannel_node *node = userdata;
+	struct fl_subnet_choice subnets = held_subnets(node);
+
+	node->nft_source = fl_source_free(node->nft_source);
+	if (code < 0)
+		retry_or_fail(node, error);
+	else if (!flannel_request_get_lease(node->request))
+		node->is_programming = false; /* the lease was lost meanwhile: its return starts anew */
+	else if (memcmp(&subnets, &node->sent, sizeof(subnets)) != 0)
+		fl_node_program(node); /* it was lost, and another subnet has taken its place */
+	else
+		write_subnet_file(node);
+}
+
+static void on_nft_readable(void *userdata, uint32_t events)
+{
+	struct flannel_node *node = userdata;
+
+	(void)events;
+	fl_nft_dispatch(node->context->nft);
+}
+
+/* one table for each family that is in use */
+static size_t want_tables(struct flannel_node *node, struct fl_nft_table tables[2])
+{
+	const struct flannel_netconf *netconf = fl_request_get_netconf(node->request);
+	const struct fl_subnet_choice subnets = held_subnets(node);
+	const struct flannel_prefix *const own[] = { &subnets.subnet, &subnets.subnet6 };
+	const int families[] = { AF_INET, AF_INET6 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < FL_N_ELEMENTS(families); i++) {
+		struct flannel_masquerade_options options = { .size = sizeof(options), .flags = node->masquerade };
+
+		if (flannel_netconf_get_network(netconf, families[i], &options.network) <= 0)
+			continue;
+		options.subnet = *own[i];
+		fl_masquerade_want(&options, &tables[n++]);
+	}
+	return n;
+}
+
+/* sends the rules; the answer goes on */
+static int send_rules(struct flannel_node *node, struct flannel_error **ret_error)
+{
+	struct fl_nft_table tables[2];
+	size_t n = want_tables(node, tables);
+	int r = fl_nft_replace(node->context->nft, tables, n, on_rules, node, ret_error);
+
+	if (r < 0)
+		return r;
+	node->sent = held_subnets(node);
+	r = fl_loop_add_fd(node->context->loop, fl_nft_get_fd(node->context->nft), EPOLLIN, on_nft_readable, node,
+			   &node->nft_source, ret_error);
+	if (r < 0)
+		fl_nft_cancel(node->context->nft);
+	return r;
+}
+
+/* from here on the peers are wanted, those that are known and those to come */
+static void begin_programming(struct flannel_node *node)
+{
+	const struct fl_peers *peers = fl_request_get_peers(node->request);
+
+	node->state = FLANNEL_NODE_PROGRAM;
+	for (size_t i = 0; i < peers->n_peers; i++)
+		fl_node_want_peer(node, peers->peers[i]);
+	fl_reconciler_demand_full(node->reconciler, true);
+}
+
+void fl_node_program(struct flannel_node *node)
+{
+	struct fl_subnet_choice subnets = held_subnets(node);
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	int r;
+
+	if (node->is_programming && node->nft_source)
+		return;
+	if (node->state == FLANNEL_NODE_READY && memcmp(&subnets, &node->programmed, sizeof(subnets)) == 0)
+		return;
+	node->is_programming = true;
+	if (node->state == FLANNEL_NODE_LEASE)
+		begin_programming(node);
+	node->state = FLANNEL_NODE_PROGRAM;
+	r = fl_reconciler_apply(node->reconciler, &error);
+	if (r >= 0 && node->masquerade)
+		r = send_rules(node, &error);
+	if (r < 0)
+		retry_or_fail(node, error);
+	else if (!node->masquerade)
+		write_subnet_file(node);
+}
+
+void fl_node_stop_programming(struct flannel_node *node)
+{
+	if (node->nft_source) {
+		node->nft_source = fl_source_free(node->nft_source);
+		fl_nft_cancel(node->context->nft);
+	}
+	node->is_programming = false;
+	if (node->retry)
+		fl_source_set_deadline(node->retry, UINT64_MAX);
+}

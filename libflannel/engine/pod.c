@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "engine/pod.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <linux/if_addr.h>
+
+#include "base/loop.h"
+#include "sys/monitor.h"
+#include "sys/netns.h"
+#include "sys/rtnl_address.h"
+#include "sys/rtnl_route.h"
+#include "sys/sysctl.h"
+
+#define AREA "attachment"
+
+/* duplicate address detection takes a second by default (RFC 4862, 5.1); the reference waits five */
+#define DAD_TIMEOUT_MS 5000
+
+/* one setting of the interface: net/FAMILY/conf/IFNAME/KEY */
+static int set(const char *family, const char *ifname, const char *key, const char *value, bool optional,
+	       struct flannel_error **ret_error)
+{
+	struct fl_sysctl sysctl = { .optional = optional };
+
+	snprintf(sysctl.name, sizeof(sysctl.name), "net/%s/conf/%s/%s", family, ifname, key);
+	snprintf(sysctl.value, sizeof(sysctl.value), "%s", value);
+	return fl_sysctl_write(&sysctl, ret_error);
+}
+
+/* IPv6 may be switched off in a container's namespace; an address needs it */
+static int enable_ipv6(struct fl_pod *pod, struct flannel_error **ret_error)
+{
+	const char *const names[] = { "lo", pod->ifname };
+	char setting[80], value[16];
+
+	for (size_t i = 0; i < FL_N_ELEMENTS(names); i++) {
+		int r;
+
+		snprintf(setting, sizeof(setting), "net/ipv6/conf/%s/disable_ipv6", names[i]);
+		if (fl_sysctl_read(setting, value, sizeof(value), NULL) < 0 || strcmp(value, "0") == 0)
+			continue;
+		r = set("ipv6", names[i], "disable_ipv6", "0", false, ret_error);
+		if (r < 0)
+			return r;
+		if (i == 0)
+			memcpy(pod->lo_before, value, sizeof(pod->lo_before));
+	}
+	return set("ipv6", pod->ifname, "keep_addr_on_down", "1", false, ret_error);
+}
+
+struct entry {
+	struct fl_pod *pod;
+	const struct fl_attachment_want *want;
+};
+
+/* runs inside the namespace: the settings must stand before the first address */
+static int enter(void *userdata, struct flannel_error **ret_error)
+{
+	struct entry *entry = userdata;
+	struct fl_pod *pod = entry->pod;
+	int r = fl_rtnl_open(-1, pod->context->single_threaded, &pod->rtnl, ret_error);
+
+	if (r < 0 || !entry->want)
+		return r;
+	if (pod->dad)
+		(void)set("ipv6", pod->ifname, "enhanced_dad", "1", true, NULL);
+	(void)set("ipv6", pod->ifname, "accept_dad", pod->dad ? "1" : "0", true, NULL);
+	/* the neighbours learn the address as soon as the link is up */
+	(void)set("ipv4", pod->ifname, "arp_notify", "1", true, NULL);
+	return entry->want->ipv6 ? enable_ipv6(pod, ret_error) : 0;
+}
+
+int fl_pod_open(struct fl_pod *pod, const struct fl_attachment_want *want, struct flannel_error **ret_error)
+{
+	struct entry entry = { .pod = pod, .want = want };
+
+	return fl_netns_run(pod->netns_fd, pod->context->single_threaded, enter, &entry, ret_error);
+}
+
+void fl_pod_close(struct fl_pod *pod)
+{
+	pod->rtnl = fl_rtnl_close(pod->rtnl);
+}
+
+/* runs inside the namespace */
+static int restore(void *userdata, struct flannel_error **ret_error)
+{
+	struct fl_pod *pod = userdata;
+
+	return set("ipv6", "lo", "disable_ipv6", pod->lo_before, true, ret_error);
+}
+
+void fl_pod_undo(struct fl_pod *pod)
+{
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+
+	if (pod->lo_before[0] &&
+	    fl_netns_run(pod->netns_fd, pod->context->single_threaded, restore, pod, &error) < 0)
+		fl_log(&pod->context->log, FLANNEL_LOG_WARNING, AREA, "undo: %s", flannel_error_get_message(error));
+	pod->lo_before[0] = '\0';
+}
+
+int fl_pod_set_up(struct fl_pod *pod, struct flannel_error **ret_error)
+{
+	struct fl_link link = { .kind = "veth", .set = FL_LINK_UP, .up = true };
+
+	snprintf(link.name, sizeof(link.name), "%s", pod->ifname);
+	return fl_link_change(pod->rtnl, pod->ifindex, &link, ret_error);
+}
+
+/* 1 when no IPv6 address is tentative, -EADDRINUSE when a duplicate was found */
+static int test_dad(void *userdata, struct flannel_error **ret_error)
+{
+	struct fl_pod *pod = userdata;
+	FL_CLEANUP(fl_freep) struct fl_interface_address *addresses = NULL;
+	char text[FLANNEL_PREFIX_STRLEN];
+	size_t n = 0;
+	int r = fl_address_list(pod->rtnl, pod->ifindex, AF_INET6, &addresses, &n, ret_error);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		if (addresses[i].flags & IFA_F_DADFAILED)
+			return fl_error_set(ret_error, -EADDRINUSE, AREA, "duplicate address detection found another owner",
+					    "use address %s on %s",
+					    flannel_prefix_format(&addresses[i].address, text, sizeof(text)), pod->ifname);
+		if (addresses[i].flags & IFA_F_TENTATIVE)
+			return 0;
+	}
+	return 1;
+}
+
+/* a change happened: the test will look at everything itself */
+static void ignore_change(void *userdata, const struct fl_change *change)
+{
+	(void)userdata;
+	(void)change;
+}
+
+int fl_pod_wait(struct flannel_context *context, int netns_fd, struct fl_rtnl *rtnl,
+		int (*test)(void *userdata, struct flannel_error **ret_error), void *userdata, unsigned int timeout_ms,
+		struct flannel_error **ret_error)
+{
+	uint64_t deadline_ns = fl_loop_now() + timeout_ms * FL_NSEC_PER_MSEC, now_ns;
+	FL_CLEANUP(fl_monitor_closep) struct fl_monitor *monitor = NULL;
+	int r = test(userdata, ret_error);
+
+	if (r != 0)
+		return r;
+	r = fl_monitor_open(netns_fd, context->single_threaded, rtnl, ignore_change, NULL, &monitor, ret_error);
+	if (r < 0)
+		return r;
+	while ((r = test(userdata, ret_error)) == 0) {
+		struct pollfd poll_fd = { .fd = fl_monitor_get_fd(monitor), .events = POLLIN };
+
+		now_ns = fl_loop_now();
+		if (now_ns >= deadline_ns)
+			return -ETIMEDOUT;
+		(void)poll(&poll_fd, 1, (int)((deadline_ns - now_ns) / FL_NSEC_PER_MSEC) + 1);
+		while (fl_monitor_dispatch(monitor) > 0)
+			;
+	}
+	return r;
+}
+
+/* all addresses, while the link is still down */
+static int add_addresses(struct fl_pod *pod, const struct fl_attachment_want *want, struct flannel_error **ret_error)
+{
+	for (size_t i = 0; i < want->n_addresses; i++) {
+		int r = fl_address_add(pod->rtnl, pod->ifindex, &want->addresses[i].address, pod->ifname, ret_error);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* all routes; one that is there already, to the letter, is no failure */
+static int add_routes(struct fl_pod *pod, const struct fl_attachment_want *want, struct flannel_error **ret_error)
+{
+	for (size_t i = 0; i < want->n_routes; i++) {
+		FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+		int r = fl_route_append(pod->rtnl, &want->kernel_routes[i], &error);
+
+		if (r < 0 && r != -EEXIST) {
+			if (ret_error)
+				*ret_error = FL_TAKE(error);
+			return r;
+		}
+	}
+	return 0;
+}
+
+int fl_pod_configure(struct fl_pod *pod, const struct fl_attachment_want *want, struct flannel_error **ret_error)
+{
+	int r = add_addresses(pod, want, ret_error);
+
+	if (r >= 0)
+		r = fl_pod_set_up(pod, ret_error);
+	if (r >= 0 && pod->dad && want->ipv6) {
+		r = fl_pod_wait(pod->context, pod->netns_fd, pod->rtnl, test_dad, pod, DAD_TIMEOUT_MS, ret_error);
+		if (r == -ETIMEDOUT)
+			return fl_error_set_retryable(ret_error, r, AREA, "duplicate address detection did not end",
+						      "use the IPv6 addresses of %s", pod->ifname);
+	}
+	return r < 0 ? r : add_routes(pod, want, ret_error);
+}

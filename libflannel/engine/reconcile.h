@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FL_ENGINE_RECONCILE_H
+#define FL_ENGINE_RECONCILE_H
+
+/*
+ * Keeps wanted objects true in the context's namespace. Whatever happens - an object is wanted, a notification, a timer, an
+ * overrun - leads to the same step: compare, plan, carry out. One for all route sets and the node of a context,
+ * since they share the route protocol that says what is ours.
+ */
+
+#include "domain/plan.h"
+#include "domain/set.h"
+#include "engine/context.h"
+
+struct fl_reconciler;
+
+enum fl_report {
+	FL_REPORT_REPAIRED, /* was in force, someone changed it, is in force again */
+	FL_REPORT_FAILED    /* could not be set; error. Once for each new reason. */
+};
+
+/* Who wants objects; embedded in a route set or a node's peer. report may be called from any reconciler call. */
+struct fl_owner {
+	void (*report)(struct fl_owner *owner, enum fl_report report, const struct fl_object *object,
+		       struct flannel_error *error);
+};
+
+/* the context's reconciler, made and listening from the first call on; borrowed */
+int fl_reconciler_get(struct flannel_context *context, struct fl_reconciler **ret_reconciler,
+		      struct flannel_error **ret_error);
+struct fl_reconciler *fl_reconciler_free(struct fl_reconciler *reconciler);
+
+/* destinations whose untagged routes with protocol boot are flannel's own from another time, see fl_ownership_of() */
+void fl_reconciler_set_networks(struct fl_reconciler *reconciler, const struct flannel_prefix *network,
+				const struct flannel_prefix *network6);
+
+/* wants an object; 1 changed, 0 was wanted so, -EEXIST another owner wants it, -ENOMEM. The kernel changes at apply. */
+int fl_reconciler_want(struct fl_reconciler *reconciler, const struct fl_object *object, struct fl_owner *owner,
+		       struct flannel_error **ret_error);
+
+/* wants an object no longer: 1, 0 if the owner did not want it. Deleted from the kernel at apply. */
+int fl_reconciler_unwant(struct fl_reconciler *reconciler, const struct fl_object *object, struct fl_owner *owner,
+			 struct flannel_error **ret_error);
+
+/* all of an owner: deleted at apply, or (keep) left in the kernel */
+int fl_reconciler_unwant_all(struct fl_reconciler *reconciler, struct fl_owner *owner, bool keep,
+			     struct flannel_error **ret_error);
+
+/* compares everything at the next apply, not just what changed */
+void fl_reconciler_demand_full(struct fl_reconciler *reconciler, bool purge);
+
+/* Makes the kernel agree now: number of operations that succeeded, or negative if nothing could be tried. What
+ * single objects say goes to their owners' reports. */
+int fl_reconciler_apply(struct fl_reconciler *reconciler, struct flannel_error **ret_error);
+
+/* the same, at the next dispatch, so that many changes become one batch */
+void fl_reconciler_schedule(struct fl_reconciler *reconciler);
+
+/* entries of an owner, for status */
+const struct fl_entry *fl_reconciler_entries_of(const struct fl_reconciler *reconciler, const struct fl_owner *owner);
+
+/* number of repairs since the start */
+uint64_t fl_reconciler_get_repairs(const struct fl_reconciler *reconciler);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "engine/reconcile_state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/found.h"
+#include "sys/rtnl_route.h"
+
+#define AREA "rtnl"
+
+/* when the request socket itself fails, everything is tried again after this time */
+#define SOCKET_RETRY_NS (100 * FL_NSEC_PER_MSEC)
+
+void fl_reconciler_enqueue(struct fl_reconciler *reconciler, struct fl_entry *entry)
+{
+	entry->state = FL_ENTRY_PENDING;
+	if (!reconciler->full && fl_plan_add(&reconciler->queue, FL_VERB_CREATE, &entry->object, NULL, NULL) < 0)
+		reconciler->full = true; /* without memory for one, all are compared */
+}
+
+/* the owner hears of a failure once for each new reason */
+void fl_reconciler_fail(struct fl_reconciler *reconciler, struct fl_entry *entry, struct flannel_error *error)
+{
+	struct fl_owner *owner = (struct fl_owner *)entry->owner;
+	bool is_new = !entry->error || strcmp(flannel_error_get_message(entry->error),
+					      flannel_error_get_message(error)) != 0;
+
+	fl_entry_set_result(entry, error, fl_loop_now());
+	reconciler->has_failures = true;
+	if (is_new)
+		owner->report(owner, FL_REPORT_FAILED, &entry->object, error);
+}
+
+/* the kernel has it now; if it had been taken away, the owner hears of the repair */
+static void succeed(struct fl_reconciler *reconciler, struct fl_entry *entry, bool by_us)
+{
+	struct fl_owner *owner = (struct fl_owner *)entry->owner;
+	bool repaired = entry->repairing && by_us;
+
+	entry->repairing = false;
+	if (entry->state != FL_ENTRY_IN_FORCE)
+		fl_entry_set_result(entry, NULL, fl_loop_now());
+	if (!repaired)
+		return;
+	entry->n_repairs++;
+	reconciler->n_repairs++;
+	owner->report(owner, FL_REPORT_REPAIRED, &entry->object, NULL);
+}
+
+/*
+ * Was ours replaced under its key by an untagged route, as ip(8) makes them? That is a change of ours, to be put back; a
+ * route that another daemon tagged as its own is a conflict.
+ */
+static bool is_changed(const struct fl_entry *entry, const struct fl_object *found)
+{
+	return entry->in_kernel && found && found->route.protocol == FL_ROUTE_PROTOCOL_BOOT &&
+	       found->route.type == FL_ROUTE_TYPE_UNICAST && !fl_object_satisfies(found, &entry->object);
+}
+
+/* plans what one entry lacks, given what was found under its key */
+static int plan_entry(struct fl_reconciler *reconciler, struct fl_plan *plan, struct fl_entry *entry,
+		      const struct fl_object *found, struct flannel_error **ret_error)
+{
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	bool changed = is_changed(entry, found);
+	int r;
+
+	/* a fight is not won by a full compare either: it waits for its turn */
+	if (entry->state == FL_ENTRY_FAILED && entry->n_repairs >= FL_FIGHT_ROUNDS && entry->retry_ns > fl_loop_now())
+		return 0;
+	if (entry->state == FL_ENTRY_IN_FORCE && (!found || !fl_object_satisfies(found, &entry->object)) &&
+	    !fl_reconciler_may_repair(reconciler, entry))
+		return 0;
+	entry->in_kernel = changed || (found && fl_ownership_of(found, &reconciler->rules) == FL_OURS);
+	if (changed)
+		r = fl_plan_add(plan, FL_VERB_REPLACE, &entry->object, found, &error);
+	else
+		r = fl_plan_compare(plan, &entry->object, found, &reconciler->rules, &error);
+	if (r == 0 && found && !changed)
+		(void)fl_reconciler_use_link(reconciler, found->route.link, NULL);
+	if (r == 0 && !changed)
+		succeed(reconciler, entry, false);
+	else if (r == -EEXIST)
+		fl_reconciler_fail(reconciler, entry, error);
+	else if (r < 0 && ret_error)
+		*ret_error = FL_TAKE(error);
+	return r == -EEXIST ? 0 : r;
+}
+
+struct full_compare {
+	struct fl_reconciler *reconciler;
+	struct fl_plan *plan;
+	const struct fl_found *found;
+	struct flannel_error **ret_error;
+};
+
+/* one wanted entry of a full compare */
+static int compare_entry(void *userdata, struct fl_entry *entry)
+{
+	struct full_compare *compare = userdata;
+	int r = plan_entry(compare->reconciler, compare->plan, entry, fl_found_best(compare->found, &entry->object),
+			   compare->ret_error);
+
+	return r < 0 ? r : 0;
+}
+
+/* ours in the kernel, but wanted by nobody: left behind by an earlier run */
+static int plan_purge(struct fl_reconciler *reconciler, struct fl_plan *plan, const struct fl_found *found,
+		      struct flannel_error **ret_error)
+{
+	for (size_t i = 0; i < found->n_objects; i++) {
+		const struct fl_object *object = &found->objects[i];
+		int r = 0;
+
+		if (!fl_set_find(reconciler->set, object))
+			r = fl_plan_compare(plan, NULL, object, &reconciler->rules, ret_error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* what is wanted no longer, as the kernel has it: that may differ from what was wanted last */
+static int plan_doomed_found(struct fl_reconciler *reconciler, struct fl_plan *plan, const struct fl_found *found,
+			     struct flannel_error **ret_error)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < reconciler->doomed.n_operations && r >= 0; i++) {
+		const struct fl_object *object = &reconciler->doomed.operations[i].object, *first = NULL;
+		size_t n = fl_set_find(reconciler->set, object) ? 0 : fl_found_all(found, object, &first);
+
+		for (size_t j = 0; j < n && r >= 0; j++)
+			r = fl_plan_compare(plan, NULL, &first[j], &reconciler->rules, ret_error);
+	}
+	return r;
+}
+
+/* everything that is wanted against everything there is */
+static int plan_full(struct fl_reconciler *reconciler, struct fl_plan *plan, struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_found_clear) struct fl_found found = { 0 };
+	struct full_compare compare = { .reconciler = reconciler, .plan = plan, .found = &found };
+	int r = fl_found_read(&found, reconciler->rtnl, ret_error);
+
+	if (r < 0)
+		return r;
+	compare.ret_error = ret_error;
+	r = fl_set_each(reconciler->set, compare_entry, &compare);
+	if (r >= 0 && reconciler->purge)
+		r = plan_purge(reconciler, plan, &found, ret_error);
+	else if (r >= 0)
+		r = plan_doomed_found(reconciler, plan, &found, ret_error);
+	if (r < 0)
+		return r;
+	reconciler->full = false;
+	reconciler->purge = false;
+	return 0;
+}
+
+/* queues the failed entries whose time has come */
+static int queue_due(void *userdata, struct fl_entry *entry)
+{
+	struct fl_reconciler *reconciler = userdata;
+
+	if (entry->state == FL_ENTRY_FAILED && entry->retry_ns <= fl_loop_now())
+		fl_reconciler_enqueue(reconciler, entry);
+	return 0;
+}
+
+/* what changed since the last apply; the kernel's answer tells if it was different from what we believe */
+static int plan_queue(struct fl_reconciler *reconciler, struct fl_plan *plan, struct flannel_error **ret_error)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < reconciler->queue.n_operations && r >= 0; i++) {
+		struct fl_entry *entry = fl_set_find(reconciler->set, &reconciler->queue.operations[i].object);
+		enum fl_verb verb;
+
+		if (!entry || entry->state == FL_ENTRY_IN_FORCE)
+			continue;
+		verb = entry->in_kernel ? FL_VERB_REPLACE : FL_VERB_CREATE;
+		r = fl_plan_add(plan, verb, &entry->object, &entry->object, ret_error);
+	}
+	for (size_t i = 0; i < reconciler->doomed.n_operations && r >= 0; i++) {
+		struct fl_object *object = &reconciler->doomed.operations[i].object;
+
+		/* wanted again in the meantime, perhaps by another owner: then it was or will be replaced */
+		if (!fl_set_find(reconciler->set, object))
+			r = fl_plan_add(plan, FL_VERB_DELETE, object, object, ret_error);
+	}
+	return r;
+}
+
+/* how one apply goes on */
+struct progress {
+	bool last;  /* no further round: what is in the way now has failed */
+	bool again; /* some place was taken, so what is there must be read */
+	int n_done;
+	int n_refused;		       /* for lack of privilege */
+	struct flannel_error *refusal; /* the first of them */
+};
+
+/* what the kernel said to one operation */
+static void take_result(struct fl_reconciler *reconciler, const struct fl_operation *operation, int result,
+			struct flannel_error *error, struct progress *progress)
+{
+	struct fl_entry *entry = fl_set_find(reconciler->set, &operation->object);
+
+	progress->n_done += result == 0;
+	if (result == -EPERM && progress->n_refused++ == 0)
+		progress->refusal = flannel_error_ref(error);
+	if (operation->verb == FL_VERB_DELETE) {
+		if (result < 0)
+			fl_log(&reconciler->context->log, FLANNEL_LOG_WARNING, AREA, "%s",
+			       flannel_error_get_message(error));
+		return;
+	}
+	if (!entry)
+		return;
+	if (result == 0)
+		succeed(reconciler, entry, true);
+	else if (result == -EEXIST && operation->verb == FL_VERB_CREATE && !progress->last)
+		progress->again = true;
+	else
+		fl_reconciler_fail(reconciler, entry, error);
+}
+
+/* carries a plan out */
+static int execute(struct fl_reconciler *reconciler, const struct fl_plan *plan, struct progress *progress,
+		   struct flannel_error **ret_error)
+{
+	size_t n = plan->n_operations;
+	FL_CLEANUP(fl_freep) int *results = calloc(n + 1, sizeof(*results));
+	FL_CLEANUP(fl_freep) struct flannel_error **errors = calloc(n + 1, sizeof(struct flannel_error *));
+	int r;
+
+	if (!results || !errors)
+		return fl_error_oom(ret_error);
+	if (n == 0)
+		return 0;
+	r = fl_route_execute_batch(reconciler->rtnl, plan->operations, n, results, errors, ret_error);
+	for (size_t i = 0; i < n; i++) {
+		if (r >= 0)
+			take_result(reconciler, &plan->operations[i], results[i], errors[i], progress);
+		flannel_error_unref(errors[i]);
+	}
+	return r;
+}
+
+/* one round of compare, plan, carry out */
+static int apply_once(struct fl_reconciler *reconciler, struct progress *progress, struct flannel_error **ret_error)
+{
+	FL_CLEANUP_PLAN struct fl_plan plan = { 0 };
+	int r;
+
+	if (reconciler->full)
+		r = plan_full(reconciler, &plan, ret_error);
+	else
+		r = plan_queue(reconciler, &plan, ret_error);
+	if (r >= 0)
+		r = fl_plan_sort(&plan, ret_error);
+	if (r >= 0)
+		r = execute(reconciler, &plan, progress, ret_error);
+	if (r >= 0) {
+		reconciler->queue.n_operations = 0;
+		reconciler->doomed.n_operations = 0;
+	}
+	return r;
+}
+
+/* the earliest retry of the failed entries */
+static int earliest_retry(void *userdata, struct fl_entry *entry)
+{
+	uint64_t *deadline_ns = userdata;
+
+	if (entry->state == FL_ENTRY_FAILED && entry->retry_ns < *deadline_ns)
+		*deadline_ns = entry->retry_ns;
+	return 0;
+}
+
+/* arms the timer for the failed entries, if there are any */
+static void arm(struct fl_reconciler *reconciler)
+{
+	uint64_t deadline_ns = UINT64_MAX;
+
+	if (reconciler->has_failures)
+		fl_set_each(reconciler->set, earliest_retry, &deadline_ns);
+	reconciler->has_failures = deadline_ns != UINT64_MAX;
+	fl_source_set_deadline(reconciler->timer, deadline_ns);
+}
+
+int fl_reconciler_apply(struct fl_reconciler *reconciler, struct flannel_error **ret_error)
+{
+	struct progress progress = { 0 };
+	FL_CLEANUP_ERROR struct flannel_error *refusal = NULL;
+	int r;
+
+	if (reconciler->has_failures)
+		fl_set_each(reconciler->set, queue_due, reconciler);
+	r = apply_once(reconciler, &progress, ret_error);
+	if (r >= 0 && progress.again) {
+		reconciler->full = true;
+		progress.last = true;
+		r = apply_once(reconciler, &progress, ret_error);
+	}
+	refusal = progress.refusal;
+	if (r < 0) {
+		reconciler->full = true;
+		fl_source_set_deadline(reconciler->timer, fl_loop_now() + SOCKET_RETRY_NS);
+		return r;
+	}
+	arm(reconciler);
+	/* all that was tried was refused: the caller lacks the privilege */
+	if (refusal && progress.n_done == 0) {
+		if (ret_error)
+			*ret_error = FL_TAKE(refusal);
+		return -EPERM;
+	}
+	return progress.n_done;
+}

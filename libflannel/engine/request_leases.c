@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "engine/request_state.h"
+
+#include <sys/socket.h>
+
+/* does a lease belong to this node: a public address in common */
+static bool is_own(const struct flannel_request *request, const struct flannel_lease *lease)
+{
+	const struct flannel_prefix *mine[] = { &request->public_ip, &request->public_ip6 };
+	const int families[] = { AF_INET, AF_INET6 };
+
+	for (size_t i = 0; i < FL_N_ELEMENTS(mine); i++) {
+		struct flannel_prefix theirs;
+
+		if (mine[i]->family && flannel_lease_get_public_ip(lease, families[i], &theirs) > 0 &&
+		    flannel_prefix_compare(mine[i], &theirs) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* a lease of this node: the one held, or what the store has for this address */
+void fl_request_note_own(struct flannel_request *request, struct flannel_lease *lease)
+{
+	struct fl_peer *peer = fl_peers_find(&request->own, lease);
+
+	if (!peer && fl_peers_add(&request->own, lease, &peer, NULL) < 0)
+		return;
+	peer->generation = request->generation;
+	flannel_lease_ref(lease);
+	flannel_lease_unref(peer->lease);
+	peer->lease = lease;
+}
+
+static void forget_peer(struct flannel_request *request, struct fl_peer *peer)
+{
+	(void)fl_request_report(request, FL_REQUEST_PEER_REMOVED, peer->lease, peer, NULL, NULL);
+	fl_peers_remove(&request->peers, peer);
+}
+
+/* are these the subnets of the lease that is held */
+static bool is_held(const struct flannel_request *request, const struct flannel_lease *lease)
+{
+	struct fl_subnet_choice subnets, held;
+
+	if (!request->lease || request->step != STEP_HELD)
+		return false;
+	subnets = fl_request_subnets_of(lease);
+	held = fl_request_subnets_of(request->lease);
+	return flannel_prefix_compare(&subnets.subnet, &held.subnet) == 0 &&
+	       flannel_prefix_compare(&subnets.subnet6, &held.subnet6) == 0;
+}
+
+void fl_request_forget_own(struct flannel_request *request, const struct flannel_lease *lease)
+{
+	struct fl_peer *own = fl_peers_find(&request->own, lease);
+
+	if (own)
+		fl_peers_remove(&request->own, own);
+}
+
+/* this node has a lease no longer: if it is the one that is held, that one is lost */
+static void lose_own(struct flannel_request *request, struct flannel_lease *lease)
+{
+	FL_CLEANUP(flannel_lease_unrefp) struct flannel_lease *gone = flannel_lease_ref(lease);
+	bool held = is_held(request, gone);
+
+	fl_request_forget_own(request, gone);
+	if (held)
+		fl_request_lose(request);
+}
+
+/* another node's lease is new or changed */
+static void note_peer(struct flannel_request *request, struct flannel_lease *lease)
+{
+	struct fl_peer *peer = fl_peers_find(&request->peers, lease);
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	struct flannel_lease *old;
+
+	if (!peer) {
+		if (fl_peers_add(&request->peers, lease, &peer, &error) < 0) {
+			fl_request_fail(request, error);
+			return;
+		}
+		peer->generation = request->generation;
+		(void)fl_request_report(request, FL_REQUEST_PEER_ADDED, lease, peer, NULL, NULL);
+		return;
+	}
+	peer->generation = request->generation;
+	old = peer->lease;
+	peer->lease = flannel_lease_ref(lease);
+	if (!flannel_lease_equal(old, lease))
+		(void)fl_request_report(request, FL_REQUEST_PEER_CHANGED, old, peer, NULL, NULL);
+	flannel_lease_unref(old);
+}
+
+/* a lease exists or changed; it may have changed hands, too */
+void fl_request_note_lease(struct flannel_request *request, struct flannel_lease *lease)
+{
+	struct fl_peer *peer;
+
+	if (!is_own(request, lease)) {
+		lose_own(request, lease);
+		note_peer(request, lease);
+		return;
+	}
+	peer = fl_peers_find(&request->peers, lease);
+	if (peer)
+		forget_peer(request, peer);
+	fl_request_note_own(request, lease);
+}
+
+/* a lease is gone: no subnets are both a peer's and this node's */
+void fl_request_note_removed(struct flannel_request *request, struct flannel_lease *lease)
+{
+	struct fl_peer *peer = fl_peers_find(&request->peers, lease);
+
+	if (peer)
+		forget_peer(request, peer);
+	else
+		lose_own(request, lease);
+}
+
+/* a full list ended: what it did not name is gone */
+void fl_request_end_snapshot(struct flannel_request *request)
+{
+	for (size_t i = request->peers.n_peers; i-- > 0;) {
+		if (request->peers.peers[i]->generation != request->generation)
+			forget_peer(request, request->peers.peers[i]);
+	}
+	for (size_t i = request->own.n_peers; i-- > 0;) {
+		if (request->own.peers[i]->generation != request->generation)
+			lose_own(request, request->own.peers[i]->lease);
+	}
+	request->has_snapshot = true;
+	if (request->step == STEP_SNAPSHOT)
+		fl_request_proceed(request);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FL_ENGINE_REQUEST_STATE_H
+#define FL_ENGINE_REQUEST_STATE_H
+
+/* The inside of a lease request, shared by its files: request.c (life, configuration), request_acquire.c (steps to the
+ * lease and its renewal), request_leases.c (whose leases the store has). */
+
+#include "engine/request.h"
+
+enum fl_request_step {
+	STEP_CONFIG,	/* waits for the configuration */
+	STEP_SNAPSHOT,	/* waits for the first full list of leases */
+	STEP_ACQUIRING, /* a create, update or remove on the way to the lease runs */
+	STEP_HELD,
+	STEP_RENEWING,
+	STEP_RELEASING,
+	STEP_ENDED
+};
+
+struct flannel_request {
+	struct flannel_context *context;
+	struct flannel_store *store;
+	struct fl_request_options options;
+	fl_request_fn fn;
+	void *userdata;
+
+	enum fl_request_step step;
+	uint64_t pending; /* number of the store request that runs; 0: none */
+	struct flannel_lease *removing; /* the pending request removes this lease, which does not fit */
+	struct fl_source *timer;
+	uint32_t n_failures;
+
+	struct flannel_netconf *netconf;
+	struct flannel_prefix public_ip, public_ip6;
+	char *backend_type, *backend_data, *backend_v6_data;
+
+	struct flannel_lease *lease; /* held, or being written */
+	struct fl_peers peers;
+	struct fl_peers own; /* leases that the store has for this node's address: at most one, or a leftover */
+	bool is_watching;  /* the store was asked to tell of changes while there was no configuration */
+	bool is_listening; /* the list that was asked for last has begun; what came before belongs to an older one */
+	bool has_snapshot;
+	uint32_t generation;
+};
+
+/* tells the user; the result matters for CONFIG only */
+int fl_request_report(struct flannel_request *request, enum fl_request_report what, struct flannel_lease *lease,
+		      struct fl_peer *peer, struct flannel_error *error, struct flannel_error **ret_error);
+
+/* a failure: retried with back-off if that makes sense, else the end of the request */
+void fl_request_fail(struct flannel_request *request, struct flannel_error *error);
+
+/* does whatever is next, unless an answer is waited for */
+void fl_request_proceed(struct flannel_request *request);
+
+/* asks for the configuration; the answer or the timer leads on */
+void fl_request_ask_config(struct flannel_request *request);
+
+/* the own lease is gone: tell, and get it back, the same subnet first */
+void fl_request_lose(struct flannel_request *request);
+
+/* the store's answer to a create, update or remove */
+void fl_request_take_reply(struct flannel_request *request, const struct flannel_store_message *message);
+
+/* the subnets of a lease */
+struct fl_subnet_choice fl_request_subnets_of(const struct flannel_lease *lease);
+
+/* asks the store to remove the held lease */
+int fl_request_send_release(struct flannel_request *request, struct flannel_error **ret_error);
+
+/* what the store tells of leases */
+void fl_request_note_own(struct flannel_request *request, struct flannel_lease *lease);
+void fl_request_note_lease(struct flannel_request *request, struct flannel_lease *lease);
+void fl_request_note_removed(struct flannel_request *request, struct flannel_lease *lease);
+void fl_request_end_snapshot(struct flannel_request *request);
+
+/* the store has no such lease for this node, whatever it told before */
+void fl_request_forget_own(struct flannel_request *request, const struct flannel_lease *lease);
+
+#endif

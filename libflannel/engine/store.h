@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FL_ENGINE_STORE_H
+#define FL_ENGINE_STORE_H
+
+/* A store inside the context's loop: requests go out, messages come to the one who uses the store. */
+
+#include <flannel/store.h>
+
+#include "engine/context.h"
+
+/* gets each message; what it points to is borrowed for the call */
+typedef void (*fl_store_fn)(void *userdata, const struct flannel_store_message *message);
+
+/* becomes the store's only user: -EBUSY if it has one */
+int fl_store_claim(struct flannel_store *store, fl_store_fn fn, void *userdata, struct flannel_error **ret_error);
+
+/* from now on a snapshot and then each change is told; called again, it begins with a new snapshot */
+int fl_store_watch(struct flannel_store *store, struct flannel_error **ret_error);
+
+/* ends the use: no message is delivered any more */
+void fl_store_release(struct flannel_store *store);
+
+/* Requests; *ret_request is the number that the reply will carry. */
+int fl_store_get_config(struct flannel_store *store, uint64_t *ret_request, struct flannel_error **ret_error);
+int fl_store_create(struct flannel_store *store, struct flannel_lease *lease, uint32_t lease_sec,
+		    uint64_t *ret_request, struct flannel_error **ret_error);
+int fl_store_update(struct flannel_store *store, struct flannel_lease *lease, uint32_t lease_sec,
+		    uint64_t *ret_request, struct flannel_error **ret_error);
+int fl_store_remove(struct flannel_store *store, struct flannel_lease *lease, uint64_t *ret_request,
+		    struct flannel_error **ret_error);
+
+FL_DEFINE_CLEANUP(struct flannel_store *, flannel_store_unref)
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "engine/transaction.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sys/netns.h"
+#include "sys/rtnl_address.h"
+#include "sys/sysctl.h"
+
+int fl_transaction_begin(struct fl_transaction *transaction, struct flannel_context *context,
+			 struct flannel_error **ret_error)
+{
+	*transaction = (struct fl_transaction){ .context = context };
+	return fl_context_get_rtnl(context, &transaction->node, ret_error);
+}
+
+/* room for one more note, taken before the kernel is asked, so that nothing done goes unnoted */
+static int reserve(struct fl_transaction *transaction, struct flannel_error **ret_error)
+{
+	size_t n = transaction->n_allocated ? transaction->n_allocated * 2 : 8;
+	struct fl_undo *undo;
+
+	if (transaction->n_undo < transaction->n_allocated)
+		return 0;
+	undo = reallocarray(transaction->undo, n, sizeof(*undo));
+	if (!undo)
+		return fl_error_oom(ret_error);
+	transaction->undo = undo;
+	transaction->n_allocated = n;
+	return 0;
+}
+
+/* the next note, to be filled in */
+static struct fl_undo *note(struct fl_transaction *transaction, enum fl_verb verb, enum fl_object_type type,
+			    uint32_t ifindex)
+{
+	struct fl_undo *undo = &transaction->undo[transaction->n_undo++];
+
+	*undo = (struct fl_undo){ .ifindex = ifindex };
+	undo->operation.verb = verb;
+	undo->operation.object.type = type;
+	undo->operation.before.type = type;
+	return undo;
+}
+
+int fl_transaction_create_link(struct fl_transaction *transaction, const struct fl_link *link, int peer_netns_fd,
+			       struct fl_link_info *ret_info, struct flannel_error **ret_error)
+{
+	int r = reserve(transaction, ret_error);
+
+	if (r >= 0)
+		r = fl_link_create(transaction->node, link, peer_netns_fd, ret_info, ret_error);
+	if (r < 0)
+		return r;
+	note(transaction, FL_VERB_CREATE, FL_OBJECT_LINK, ret_info->ifindex)->operation.object.link = *link;
+	return 0;
+}
+
+int fl_transaction_change_link(struct fl_transaction *transaction, uint32_t ifindex, const struct fl_link *link,
+			       const struct fl_link *before, struct flannel_error **ret_error)
+{
+	struct fl_undo *undo;
+	int r = reserve(transaction, ret_error);
+
+	if (r >= 0)
+		r = fl_link_change(transaction->node, ifindex, link, ret_error);
+	if (r < 0)
+		return r;
+	undo = note(transaction, FL_VERB_REPLACE, FL_OBJECT_LINK, ifindex);
+	undo->operation.object.link = *link;
+	undo->operation.before.link = *before;
+	return 0;
+}
+
+int fl_transaction_guard_mac(struct fl_transaction *transaction, const struct fl_link_info *info,
+			     struct flannel_error **ret_error)
+{
+	struct fl_link *before;
+	int r = reserve(transaction, ret_error);
+
+	if (r < 0)
+		return r;
+	before = &note(transaction, FL_VERB_REPLACE, FL_OBJECT_LINK, info->ifindex)->operation.before.link;
+	before->set = FL_LINK_MAC;
+	memcpy(before->name, info->name, sizeof(before->name));
+	memcpy(before->mac, info->mac, sizeof(before->mac));
+	return 0;
+}
+
+int fl_transaction_add_address(struct fl_transaction *transaction, uint32_t ifindex, const struct fl_address *address,
+			       struct flannel_error **ret_error)
+{
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	int r = reserve(transaction, ret_error);
+
+	if (r < 0)
+		return r;
+	r = fl_address_add(transaction->node, ifindex, &address->address, address->link, &error);
+	if (r == -EEXIST)
+		return 0;
+	if (r < 0) {
+		if (ret_error)
+			*ret_error = FL_TAKE(error);
+		return r;
+	}
+	note(transaction, FL_VERB_CREATE, FL_OBJECT_ADDRESS, ifindex)->operation.object.address = *address;
+	return 1;
+}
+
+int fl_transaction_delete_address(struct fl_transaction *transaction, uint32_t ifindex,
+				  const struct fl_address *address, struct flannel_error **ret_error)
+{
+	int r = reserve(transaction, ret_error);
+
+	if (r >= 0)
+		r = fl_address_delete(transaction->node, ifindex, &address->address, address->link, ret_error);
+	if (r <= 0)
+		return r;
+	note(transaction, FL_VERB_DELETE, FL_OBJECT_ADDRESS, ifindex)->operation.before.address = *address;
+	return 1;
+}
+
+/* settings are those of the calling thread's namespace, so the context's is visited if it is another one */
+struct sysctl_visit {
+	const struct fl_sysctl *sysctl;
+	char before[sizeof(((struct fl_sysctl *)NULL)->value)];
+};
+
+static int visit_sysctl(void *userdata, struct flannel_error **ret_error)
+{
+	struct sysctl_visit *visit = userdata;
+
+	if (fl_sysctl_read(visit->sysctl->name, visit->before, sizeof(visit->before), NULL) < 0)
+		visit->before[0] = '\0';
+	return fl_sysctl_write(visit->sysctl, ret_error);
+}
+
+/* an object for a setting */
+static struct fl_sysctl make_sysctl(const char *name, const char *value, bool optional)
+{
+	struct fl_sysctl sysctl = { .optional = optional };
+
+	snprintf(sysctl.name, sizeof(sysctl.name), "%s", name);
+	snprintf(sysctl.value, sizeof(sysctl.value), "%s", value);
+	return sysctl;
+}
+
+int fl_transaction_write_sysctl(struct fl_transaction *transaction, const char *name, const char *value, bool optional,
+				struct flannel_error **ret_error)
+{
+	struct fl_sysctl sysctl = make_sysctl(name, value, optional);
+	struct sysctl_visit visit = { .sysctl = &sysctl };
+	struct fl_undo *undo;
+	int r = reserve(transaction, ret_error);
+
+	if (r >= 0)
+		r = fl_netns_run(transaction->context->netns_fd, transaction->context->single_threaded, visit_sysctl,
+				 &visit, ret_error);
+	if (r <= 0)
+		return r;
+	undo = note(transaction, FL_VERB_REPLACE, FL_OBJECT_SYSCTL, 0);
+	undo->operation.object.sysctl = sysctl;
+	undo->operation.before.sysctl = make_sysctl(name, visit.before, true);
+	return 1;
+}
+
+void fl_transaction_commit(struct fl_transaction *transaction)
+{
+	transaction->n_undo = 0;
+}
+
+/* Has another process attached something to a bridge that we made? Then it stays. */
+static bool has_ports(struct fl_transaction *transaction, uint32_t ifindex)
+{
+	FL_CLEANUP(fl_freep) struct fl_link_info *links = NULL;
+	size_t n;
+
+	if (fl_link_list(transaction->node, &links, &n, NULL) < 0)
+		return true;
+	for (size_t i = 0; i < n; i++) {
+		if (links[i].master_ifindex == ifindex)
+			return true;
+	}
+	return false;
+}
+
+/* has a link that MAC address, so that it need not be written? (Writing pins it.) */
+static bool has_mac(struct fl_transaction *transaction, uint32_t ifindex, const struct fl_link *link)
+{
+	struct fl_link_info info;
+
+	return fl_link_get_by_index(transaction->node, ifindex, &info, NULL) > 0 &&
+	       memcmp(info.mac, link->mac, sizeof(info.mac)) == 0;
+}
+
+/* a link that was made is deleted, one that was changed gets its former attributes */
+static int undo_link(struct fl_transaction *transaction, const struct fl_undo *undo, struct flannel_error **ret_error)
+{
+	const struct fl_link *link = &undo->operation.object.link, *before = &undo->operation.before.link;
+
+	if (undo->operation.verb == FL_VERB_REPLACE && (before->set & FL_LINK_MAC) &&
+	    has_mac(transaction, undo->ifindex, before))
+		return 0;
+	if (undo->operation.verb == FL_VERB_REPLACE)
+		return fl_link_change(transaction->node, undo->ifindex, before, ret_error);
+	if (strcmp(link->kind, "bridge") == 0 && has_ports(transaction, undo->ifindex))
+		return 0;
+	return fl_link_delete(transaction->node, undo->ifindex, link->name, ret_error);
+}
+
+/* takes one step back */
+static int undo_step(struct fl_transaction *transaction, const struct fl_undo *undo, struct flannel_error **ret_error)
+{
+	const struct fl_operation *operation = &undo->operation;
+	const struct fl_address *address = &operation->object.address;
+	struct sysctl_visit visit = { .sysctl = &operation->before.sysctl };
+
+	switch (operation->object.type) {
+	case FL_OBJECT_LINK:
+		return undo_link(transaction, undo, ret_error);
+	case FL_OBJECT_ADDRESS:
+		if (operation->verb == FL_VERB_CREATE)
+			return fl_address_delete(transaction->node, undo->ifindex, &address->address, address->link,
+						 ret_error);
+		address = &operation->before.address;
+		return fl_address_add(transaction->node, undo->ifindex, &address->address, address->link, ret_error);
+	case FL_OBJECT_SYSCTL:
+		if (!visit.sysctl->value[0])
+			return 0;
+		return fl_netns_run(transaction->context->netns_fd, transaction->context->single_threaded, visit_sysctl,
+				    &visit, ret_error);
+	case FL_OBJECT_ROUTE:
+		break; /* routes of a container go with its link */
+	}
+	return 0;
+}
+
+void fl_transaction_end(struct fl_transaction *transaction)
+{
+	while (transaction->n_undo > 0) {
+		FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+		const struct fl_undo *undo = &transaction->undo[--transaction->n_undo];
+
+		if (undo_step(transaction, undo, &error) < 0)
+			fl_log(&transaction->context->log, FLANNEL_LOG_WARNING, "attachment", "undo: %s",
+			       flannel_error_get_message(error));
+	}
+	free(transaction->undo);
+	*transaction = (struct fl_transaction){ 0 };
+}

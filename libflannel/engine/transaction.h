@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FL_ENGINE_TRANSACTION_H
+#define FL_ENGINE_TRANSACTION_H
+
+/*
+ * Kernel work that is taken back as a whole if a later part fails: each step that the kernel acknowledged is noted, with
+ * what was there before, and undone in reverse. Links are undone by index, never by name.
+ */
+
+#include "domain/object.h"
+#include "engine/context.h"
+#include "sys/rtnl_link.h"
+
+struct fl_undo {
+	struct fl_operation operation; /* object as it was made; before for REPLACE and DELETE */
+	uint32_t ifindex;	       /* the link itself, or the one that the address is on */
+};
+
+struct fl_transaction {
+	struct flannel_context *context;
+	struct fl_rtnl *node; /* borrowed */
+	struct fl_undo *undo;
+	size_t n_undo;
+	size_t n_allocated;
+};
+
+/* opens the node's socket if need be */
+int fl_transaction_begin(struct fl_transaction *transaction, struct flannel_context *context,
+			 struct flannel_error **ret_error);
+
+/* makes a link; see fl_link_create() */
+int fl_transaction_create_link(struct fl_transaction *transaction, const struct fl_link *link, int peer_netns_fd,
+			       struct fl_link_info *ret_info, struct flannel_error **ret_error);
+
+/* changes a link; before: the same attributes as they were */
+int fl_transaction_change_link(struct fl_transaction *transaction, uint32_t ifindex, const struct fl_link *link,
+			       const struct fl_link *before, struct flannel_error **ret_error);
+
+/* Nothing is changed now: undo sees to it that the link has its MAC address again, should what comes next change it. */
+int fl_transaction_guard_mac(struct fl_transaction *transaction, const struct fl_link_info *info,
+			     struct flannel_error **ret_error);
+
+/* adds or deletes an address of a link: 1, or 0 if it was (not) there already */
+int fl_transaction_add_address(struct fl_transaction *transaction, uint32_t ifindex, const struct fl_address *address,
+			       struct flannel_error **ret_error);
+int fl_transaction_delete_address(struct fl_transaction *transaction, uint32_t ifindex,
+				  const struct fl_address *address, struct flannel_error **ret_error);
+
+/* writes a setting of the node's namespace: 1, or 0 if it had the value */
+int fl_transaction_write_sysctl(struct fl_transaction *transaction, const char *name, const char *value, bool optional,
+				struct flannel_error **ret_error);
+
+/* everything succeeded: nothing will be undone */
+void fl_transaction_commit(struct fl_transaction *transaction);
+
+/* undoes what was done and not committed; failures are logged */
+void fl_transaction_end(struct fl_transaction *transaction);
+
+#define FL_CLEANUP_TRANSACTION FL_CLEANUP(fl_transaction_end)
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FL_ENGINE_VETH_H
+#define FL_ENGINE_VETH_H
+
+/* A veth pair that reaches into another namespace, for flannel_veth_ensure() and for attachments. */
+
+#include "engine/transaction.h"
+
+struct fl_veth_want {
+	const char *name; /* NULL: "veth" and eight random hexadecimal digits */
+	const char *bridge; /* NULL: none */
+	int peer_netns_fd;
+	const char *peer_name;
+	const char *peer_mac; /* NULL: the kernel's choice */
+	uint32_t mtu;
+	bool hairpin;
+	bool isolated;
+};
+
+/* Makes the pair; this end is up. -EEXIST if the peer's name, or a given name, is taken. ret_info: this end; its
+ * peer_ifindex is the other end's index in its namespace. */
+int fl_veth_create(struct fl_transaction *transaction, const struct fl_veth_want *want, struct fl_link_info *ret_info,
+		   struct flannel_error **ret_error);
+
+#endif
