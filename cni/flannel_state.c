@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "flannel_state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "decode.h"
+#include "print.h"
+
+#define OWNER_ATTRIBUTE "user.flannel.ifname"
+
+/* whose a file is */
+enum owner {
+	OWNER_NOBODY, /* there is no file */
+	OWNER_UNKNOWN,
+	OWNER_SELF,
+	OWNER_OTHER
+};
+
+void cni_flannel_state_clear(struct cni_flannel_state *state)
+{
+	free(state->path);
+	free(state->text);
+	memset(state, 0, sizeof(*state));
+}
+
+/* the path that every interface but the first has to itself, or the common one */
+static char *make_path(const struct cni_request *request, const char *directory, bool common)
+{
+	char *path = NULL;
+	int r = common ? asprintf(&path, "%s/%s", directory, request->container_id)
+		       : asprintf(&path, "%s/%s:%s", directory, request->container_id, request->ifname);
+
+	return r < 0 ? NULL : path;
+}
+
+/* whose the file at path is, as far as it says so */
+static enum owner get_owner(const char *path, const char *ifname)
+{
+	char owner[64];
+	ssize_t len = getxattr(path, OWNER_ATTRIBUTE, owner, sizeof(owner));
+
+	if (len < 0)
+		return errno == ENOENT || errno == ENOTDIR ? OWNER_NOBODY : OWNER_UNKNOWN;
+	return (size_t)len == strlen(ifname) && memcmp(owner, ifname, (size_t)len) == 0 ? OWNER_SELF : OWNER_OTHER;
+}
+
+/* the directory with its parents, 0700 */
+static int make_directories(const char *path, struct cni_error *error)
+{
+	CNI_CLEANUP(cni_freep) char *partial = strdup(path);
+
+	if (!partial)
+		return cni_fail_oom(error);
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return 0;
+	for (char *slash = strchr(partial + 1, '/'); errno == ENOENT && slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(partial, 0700) == 0 || errno == EEXIST)
+			errno = ENOENT;
+		*slash = '/';
+	}
+	if (errno == ENOENT && (mkdir(path, 0700) == 0 || errno == EEXIST))
+		return 0;
+	return cni_fail(error, CNI_ERROR_INTERNAL, "dataDir: make %s: %s", path, strerror(errno));
+}
+
+/* writes a new file; the attribute is welcome, not needed */
+static int write_file(const char *path, const char *text, const char *ifname)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int r;
+
+	if (fd < 0)
+		return -1;
+	r = cni_write(fd, text, strlen(text));
+	(void)fsetxattr(fd, OWNER_ATTRIBUTE, ifname, strlen(ifname), 0);
+	return close(fd) < 0 ? -1 : r;
+}
+
+int cni_flannel_state_save(const struct cni_request *request, const char *directory, const char *text,
+			   struct cni_flannel_state *ret_state, struct cni_error *error)
+{
+	CNI_CLEANUP(cni_freep) char *path = make_path(request, directory, true);
+	CNI_CLEANUP(cni_freep) char *temporary = NULL;
+	enum owner owner;
+
+	if (!path || asprintf(&temporary, "%s/.%s:%s.new", directory, request->container_id, request->ifname) < 0) {
+		temporary = NULL;
+		return cni_fail_oom(error);
+	}
+	if (make_directories(directory, error) < 0)
+		return -1;
+	owner = get_owner(path, request->ifname);
+	if (owner == OWNER_OTHER || owner == OWNER_UNKNOWN) {
+		free(path);
+		path = make_path(request, directory, false);
+		if (!path)
+			return cni_fail_oom(error);
+		owner = get_owner(path, request->ifname);
+	}
+	if (write_file(temporary, text, request->ifname) < 0 || rename(temporary, path) < 0) {
+		(void)cni_fail(error, CNI_ERROR_INTERNAL, "dataDir: write %s: %s", path, strerror(errno));
+		(void)unlink(temporary);
+		return -1;
+	}
+	*ret_state = (struct cni_flannel_state){.path = CNI_TAKE(path)};
+	return owner == OWNER_NOBODY ? 1 : 0;
+}
+
+/* reads a file of at most CNI_TEXT_MAX bytes: 1, 0 if there is none, -1 */
+static int read_file(const char *path, struct cni_flannel_state *ret_state, struct cni_error *error)
+{
+	CNI_CLEANUP(cni_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	CNI_CLEANUP(cni_freep) char *text = NULL;
+	struct stat status;
+	ssize_t n;
+
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return cni_fail(error, CNI_ERROR_INTERNAL, "dataDir: open %s: %s", path, strerror(errno));
+	if (!S_ISREG(status.st_mode) || status.st_size > CNI_TEXT_MAX)
+		return cni_fail(error, CNI_ERROR_INTERNAL, "dataDir: %s: expected a file of at most %d bytes", path,
+				CNI_TEXT_MAX);
+	text = malloc((size_t)status.st_size + 1);
+	if (!text)
+		return cni_fail_oom(error);
+	n = read(fd, text, (size_t)status.st_size);
+	if (n < 0)
+		return cni_fail(error, CNI_ERROR_INTERNAL, "dataDir: read %s: %s", path, strerror(errno));
+	text[n] = '\0';
+	ret_state->text = CNI_TAKE(text);
+	ret_state->len = (size_t)n;
+	return 1;
+}
+
+int cni_flannel_state_load(const struct cni_request *request, const char *directory,
+			   struct cni_flannel_state *ret_state, struct cni_error *error)
+{
+	CNI_CLEANUP(cni_flannel_state_clear) struct cni_flannel_state state = {0};
+	int r = 0;
+
+	for (int common = 0; common <= 1 && r == 0; common++) {
+		free(state.path);
+		state.path = make_path(request, directory, common);
+		if (!state.path)
+			return cni_fail_oom(error);
+		if (!common || get_owner(state.path, request->ifname) != OWNER_OTHER)
+			r = read_file(state.path, &state, error);
+	}
+	if (r > 0) {
+		*ret_state = state;
+		memset(&state, 0, sizeof(state));
+	}
+	return r;
+}
+
+int cni_flannel_state_remove(const struct cni_flannel_state *state, struct cni_error *error)
+{
+	if (unlink(state->path) < 0 && errno != ENOENT)
+		return cni_fail(error, CNI_ERROR_INTERNAL, "dataDir: remove %s: %s", state->path, strerror(errno));
+	return 0;
+}

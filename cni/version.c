@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "version.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+
+struct known_version {
+	const char *text;
+	enum cni_family family;
+};
+
+static const struct known_version known_versions[] = {
+	{"0.1.0", CNI_FAMILY_LEGACY}, {"0.2.0", CNI_FAMILY_LEGACY}, {"0.3.0", CNI_FAMILY_LISTS},
+	{"0.3.1", CNI_FAMILY_LISTS},  {"0.4.0", CNI_FAMILY_LISTS},  {"1.0.0", CNI_FAMILY_1},
+	{"1.1.0", CNI_FAMILY_1},
+};
+
+bool cni_version_is_known(const char *version, enum cni_family *ret_family)
+{
+	for (size_t i = 0; i < CNI_N_ELEMENTS(known_versions); i++) {
+		if (strcmp(known_versions[i].text, version) != 0)
+			continue;
+		if (ret_family)
+			*ret_family = known_versions[i].family;
+		return true;
+	}
+	return false;
+}
+
+const char *cni_version_text(const char *version)
+{
+	for (size_t i = 0; i < CNI_N_ELEMENTS(known_versions); i++) {
+		if (strcmp(known_versions[i].text, version) == 0)
+			return known_versions[i].text;
+	}
+	return CNI_VERSION_NEWEST;
+}
+
+/* up to three numbers with dots between them; those that are missing are 0 */
+static int parse(const char *version, unsigned long parts[3])
+{
+	const char *at = version;
+	char *end;
+
+	memset(parts, 0, 3 * sizeof(parts[0]));
+	for (unsigned int i = 0; i < 3; i++) {
+		if (*at < '0' || *at > '9')
+			return -1;
+		errno = 0;
+		parts[i] = strtoul(at, &end, 10);
+		if (errno != 0)
+			return -1;
+		if (*end == '\0')
+			return 0;
+		if (*end != '.')
+			return -1;
+		at = end + 1;
+	}
+	return -1;
+}
+
+int cni_version_at_least(const char *version, const char *least, bool *ret, struct cni_error *error)
+{
+	unsigned long a[3];
+	unsigned long b[3];
+
+	if (parse(version, a) < 0 || parse(least, b) < 0)
+		return cni_fail(error, CNI_ERROR_DECODING,
+				"cniVersion is \"%s\", expected numbers such as " CNI_VERSION_NEWEST, version);
+	*ret = true;
+	for (unsigned int i = 0; i < 3; i++) {
+		if (a[i] == b[i])
+			continue;
+		*ret = a[i] > b[i];
+		break;
+	}
+	return 0;
+}
+
+struct json_object *cni_version_list(void)
+{
+	CNI_CLEANUP(cni_json_putp) struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; list && i < CNI_N_ELEMENTS(known_versions); i++) {
+		if (json_object_array_add(list, json_object_new_string(known_versions[i].text)) < 0)
+			return NULL;
+	}
+	return CNI_TAKE(list);
+}
