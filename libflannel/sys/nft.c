@@ -75,6 +75,11 @@ static int ensure_helper(struct fl_nft *nft, struct flannel_error **ret_error)
 	return r;
 }
 
+int fl_nft_start(struct fl_nft *nft, struct flannel_error **ret_error)
+{
+	return ensure_helper(nft, ret_error);
+}
+
 void fl_nft_prepare(struct fl_nft *nft)
 {
 	(void)ensure_helper(nft, NULL);

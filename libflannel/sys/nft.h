@@ -32,7 +32,10 @@ int fl_nft_new(const char *helper, int netns_fd, const struct fl_log *log, struc
  */
 struct fl_nft *fl_nft_free(struct fl_nft *nft);
 
-/* starts the helper ahead of time, so that it loads while the caller does other things; failure shows at the request */
+/* starts the helper ahead of time, so that it loads while the caller does other things: 0, or as fl_nft_replace() */
+int fl_nft_start(struct fl_nft *nft, struct flannel_error **ret_error);
+
+/* the same for callers that can wait for the request to show a failure */
 void fl_nft_prepare(struct fl_nft *nft);
 
 /*
