@@ -29,7 +29,8 @@ struct flannel_store;
  * @FLANNEL_STORE_DONE:           reply to create, update or remove: .code 0 with .lease as stored; -EEXIST (create:
  *                                the subnet, or one overlapping it, is taken), -ENOENT (update, remove: it is gone or
  *                                belongs to another public address), or another failure with .error.
- * @FLANNEL_STORE_SNAPSHOT_BEGIN: a full list follows. Whatever it does not name is gone at its end.
+ * @FLANNEL_STORE_SNAPSHOT_BEGIN: a full list follows; it may begin anew before its end. Whatever it does not name is
+ *                                gone at its end.
  * @FLANNEL_STORE_LEASE:          a lease exists or changed; .lease.
  * @FLANNEL_STORE_REMOVED:        a lease is gone (deleted or expired); .lease is what was known of it.
  * @FLANNEL_STORE_SNAPSHOT_END:   the full list ends; .revision.
@@ -123,11 +124,10 @@ struct flannel_store_ops {
  *
  * Return: 0, or negative with nothing changed:
  *   -EINVAL      NULL, or no URI of the form above
- *   -ENOPKG      the module is not installed; the message names the package
+ *   -ENOPKG      no fitting module is installed; the message names file, package and version
  *   -EOPNOTSUPP  the file system cannot lock or map the file (the message names it)
- *   -ENOTDIR, -EISDIR, -EACCES, -EROFS, -ENOSPC  from the file system
+ *   -ENOENT (a dangling link), -ENOTDIR, -EISDIR, -EACCES, -EROFS, -ENOSPC, -EMFILE  from the system
  *   -EBADMSG     the file is no lease database, or a newer one
- *   -EAGAIN      another process holds the database just now (retryable)
  *   -ENOMEM
  *
  * Since: 0.1.

@@ -19,6 +19,7 @@
 #include "nft_listing.h"
 
 #define RECEIVE_MS 5000
+#define RESEND_MS 200
 #define PORT 5353
 #define MARKED_PORT 5354       /* gets mark 0x4000, kube-proxy's */
 #define MORE_MARKED_PORT 5355  /* gets other bits beside it */
@@ -147,7 +148,7 @@ static const char *receive(int fd, char *text, size_t size, uint16_t *ret_port)
 	socklen_t len = sizeof(address);
 	char byte;
 
-	if (poll(&readable, 1, RECEIVE_MS) != 1)
+	if (poll(&readable, 1, 0) != 1)
 		return "nothing came";
 	cr_assert_eq(recvfrom(fd, &byte, 1, 0, (struct sockaddr *)&address, &len), 1);
 	if (address.ss_family == AF_INET6) {
@@ -171,7 +172,14 @@ static bool expect_source(int from_netns, const char *from, int to_netns, const 
 	char text[INET6_ADDRSTRLEN];
 	uint16_t source_port = 0;
 
-	cr_assert_eq(sendto(sender, "x", 1, 0, (struct sockaddr *)&address, len), 1, "%s to %s", from, to);
+	/* a datagram may be lost while links and neighbours settle: it is sent again until one arrives */
+	for (int waited_ms = 0; waited_ms < RECEIVE_MS; waited_ms += RESEND_MS) {
+		struct pollfd readable = {.fd = receiver, .events = POLLIN};
+
+		cr_assert_eq(sendto(sender, "x", 1, 0, (struct sockaddr *)&address, len), 1, "%s to %s", from, to);
+		if (poll(&readable, 1, RESEND_MS) == 1)
+			break;
+	}
 	cr_expect_str_eq(receive(receiver, text, sizeof(text), &source_port), source, "%s to %s port %d", from, to,
 			 port);
 	return source_port == port_of(sender);

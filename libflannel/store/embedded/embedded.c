@@ -331,6 +331,12 @@ int fl_embedded_watch(void *impl, struct flannel_error **ret_error)
 	struct fl_embedded *store = impl;
 	int r;
 
+	if (store->follower.state != FL_FOLLOWER_OFF) {
+		/* again: whoever hears it now begins with a new list */
+		fl_follower_restart(&store->follower);
+		schedule(store);
+		return 0;
+	}
 	r = fl_follower_start(&store->follower, store->loop, ret_error);
 	if (r < 0)
 		return r;

@@ -125,7 +125,7 @@ static int set_wal(struct fl_database *database, struct flannel_error **ret_erro
 	return 0;
 }
 
-/* 1: the file is a lease database of this version, 0: it is empty */
+/* inside a transaction: 1: the file is a lease database of this version, 0: it is empty */
 static int check_ours(struct fl_database *database, struct flannel_error **ret_error)
 {
 	int64_t id, version, n_tables;
@@ -187,8 +187,13 @@ int fl_schema_ensure(struct fl_database *database, struct flannel_error **ret_er
 	r = run_all(database, before, FL_N_ELEMENTS(before), ret_error);
 	if (r < 0)
 		return r;
-	/* nothing is written into a file before it is known to be ours */
+	/* Nothing is written into a file before it is known to be ours. In one transaction, since another process may be
+	 * making the tables. */
+	r = fl_database_begin(database, false, ret_error);
+	if (r < 0)
+		return r;
 	ours = check_ours(database, ret_error);
+	fl_database_rollback(database);
 	if (ours < 0)
 		return ours;
 	r = set_wal(database, ret_error);
