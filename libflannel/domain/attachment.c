@@ -49,8 +49,7 @@ static int check_addresses(const struct flannel_attachment_options *options, str
 			return fl_error_set(ret_error, -EINVAL, "attachment", "it is missing", "address %zu", i);
 		if (gateway->family && gateway->family != address->address.family)
 			return fl_error_set(ret_error, -EINVAL, "attachment", "its gateway is of another family",
-					    "address %s",
-					    flannel_prefix_format(&address->address, text, sizeof(text)));
+					    "address %s", flannel_prefix_format(&address->address, text, sizeof(text)));
 	}
 	return 0;
 }
@@ -98,7 +97,8 @@ int fl_attachment_check(const struct flannel_attachment_options *options, struct
 				    "bridge is \"%s\"", options->bridge);
 	if (options->mac && !fl_attachment_mac_is_valid(options->mac))
 		return fl_error_set(ret_error, -EINVAL, "attachment",
-				    "expected the address of one interface, such as 02:00:00:00:00:01", "mac is \"%s\"", options->mac);
+				    "expected the address of one interface, such as 02:00:00:00:00:01", "mac is \"%s\"",
+				    options->mac);
 	r = check_addresses(options, ret_error);
 	return r < 0 ? r : check_routes(options, ret_error);
 }
@@ -131,12 +131,21 @@ static int want_addresses(const struct flannel_attachment_options *options, stru
 		if (!address->gateway.family && is_gateway(options) &&
 		    flannel_prefix_host(&address->address, 1, &address->gateway) < 0)
 			return fl_error_set(ret_error, -EINVAL, "attachment", "its network has no room for a gateway",
-					    "address %s",
-					    flannel_prefix_format(&address->address, text, sizeof(text)));
+					    "address %s", flannel_prefix_format(&address->address, text, sizeof(text)));
 		if (address->gateway.family)
 			address->gateway = bare(address->gateway);
 	}
 	return 0;
+}
+
+/* is an address among some */
+static bool is_among(const struct flannel_prefix *address, const struct flannel_prefix *some, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (flannel_prefix_compare(address, &some[i]) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* the bridge carries each gateway, with the network's length, IPv4 first, each once */
@@ -144,14 +153,11 @@ static void want_gateways(struct fl_attachment_want *want, int family)
 {
 	for (size_t i = 0; i < want->n_addresses; i++) {
 		struct flannel_prefix gateway = want->addresses[i].gateway;
-		bool is_there = false;
 
 		if (gateway.family != family)
 			continue;
 		gateway.plen = want->addresses[i].address.plen;
-		for (size_t j = 0; j < want->n_gateways; j++)
-			is_there |= flannel_prefix_compare(&want->gateways[j], &gateway) == 0;
-		if (!is_there)
+		if (!is_among(&gateway, want->gateways, want->n_gateways))
 			want->gateways[want->n_gateways++] = gateway;
 	}
 }
@@ -163,7 +169,7 @@ static struct flannel_prefix first_gateway(const struct fl_attachment_want *want
 		if (want->addresses[i].gateway.family == family)
 			return want->addresses[i].gateway;
 	}
-	return (struct flannel_prefix){ 0 };
+	return (struct flannel_prefix){0};
 }
 
 /* is there a default route with a gateway of its own */
@@ -186,7 +192,7 @@ static void want_default_route(struct fl_attachment_want *want, int family)
 
 	if (!gateway.family || has_default(want, family))
 		return;
-	*route = (struct flannel_attachment_route){ .size = sizeof(*route), .scope = FLANNEL_SCOPE_UNSET };
+	*route = (struct flannel_attachment_route){.size = sizeof(*route), .scope = FLANNEL_SCOPE_UNSET};
 	route->dst.family = (uint16_t)family;
 	route->via = gateway;
 	want->n_routes++;
@@ -228,7 +234,7 @@ int fl_attachment_want(const struct flannel_attachment_options *options, struct 
 		       struct flannel_error **ret_error)
 {
 	const char *ifname = options->ifname ? options->ifname : "eth0";
-	FL_CLEANUP(fl_attachment_want_clear) struct fl_attachment_want want = { 0 };
+	FL_CLEANUP(fl_attachment_want_clear) struct fl_attachment_want want = {0};
 	int r = 0;
 
 	if (allocate(options, &want) < 0)
@@ -249,7 +255,7 @@ int fl_attachment_want(const struct flannel_attachment_options *options, struct 
 	for (size_t i = 0; i < want.n_routes; i++)
 		want.kernel_routes[i] = kernel_route(&want, &want.routes[i], ifname);
 	*ret_want = want;
-	want = (struct fl_attachment_want){ 0 };
+	want = (struct fl_attachment_want){0};
 	return 0;
 }
 
@@ -259,11 +265,12 @@ void fl_attachment_want_clear(struct fl_attachment_want *want)
 	free(want->routes);
 	free(want->kernel_routes);
 	free(want->gateways);
-	*want = (struct fl_attachment_want){ 0 };
+	*want = (struct fl_attachment_want){0};
 }
 
-int fl_attachment_fit_address(const struct flannel_prefix *wanted, const struct fl_interface_address *found,
-			      size_t n_found, const struct flannel_prefix **ret_other)
+int fl_attachment_fit_address(const struct flannel_prefix *wanted, const struct flannel_prefix *kept, size_t n_kept,
+			      const struct fl_interface_address *found, size_t n_found,
+			      const struct flannel_prefix **ret_other)
 {
 	const struct flannel_prefix *other = NULL;
 
@@ -274,7 +281,8 @@ int fl_attachment_fit_address(const struct flannel_prefix *wanted, const struct 
 			continue;
 		if (flannel_prefix_compare(address, wanted) == 0)
 			return 1;
-		if (!other && (wanted->family == AF_INET || flannel_prefix_overlaps(address, wanted)))
+		if (!other && !is_among(address, kept, n_kept) &&
+		    (wanted->family == AF_INET || flannel_prefix_overlaps(address, wanted)))
 			other = address;
 	}
 	if (!other)

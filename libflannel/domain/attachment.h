@@ -18,7 +18,7 @@ struct fl_attachment_want {
 	size_t n_addresses;
 	struct flannel_attachment_route *routes; /* as the caller is told: given ones, then default routes */
 	size_t n_routes;
-	struct fl_route *kernel_routes; /* the same for the kernel: gateways, tables, metrics filled in */
+	struct fl_route *kernel_routes;  /* the same for the kernel: gateways, tables, metrics filled in */
 	struct flannel_prefix *gateways; /* the bridge's addresses, IPv4 first; only with GATEWAY */
 	size_t n_gateways;
 	bool ipv4; /* there is an address of the family */
@@ -39,9 +39,11 @@ void fl_attachment_want_clear(struct fl_attachment_want *want);
 
 /*
  * How a bridge address fits those that are there: 0 add it, 1 it is there already, -EEXIST another one is in the way
- * (any other IPv4 address; an IPv6 address whose network overlaps). ret_other: the first one in the way.
+ * (any other IPv4 address; an IPv6 address whose network overlaps). ret_other: the first one in the way. kept: addresses
+ * that the bridge should carry as well, such as the gateways of other ranges; they are never in the way.
  */
-int fl_attachment_fit_address(const struct flannel_prefix *wanted, const struct fl_interface_address *found,
-			      size_t n_found, const struct flannel_prefix **ret_other);
+int fl_attachment_fit_address(const struct flannel_prefix *wanted, const struct flannel_prefix *kept, size_t n_kept,
+			      const struct fl_interface_address *found, size_t n_found,
+			      const struct flannel_prefix **ret_other);
 
 #endif

@@ -34,14 +34,15 @@ int fl_plan_add(struct fl_plan *plan, enum fl_verb verb, const struct fl_object 
 	return 0;
 }
 
-#define RANK_LAST (2 * FL_OBJECT_ROUTE + 1)
+#define RANK_LAST (2 * (FL_OBJECT_ROUTE + 2) - 1)
 
-/* place of an operation: makers by type, then deleters in reverse */
+/* place of an operation: makers by type, a gateway's own route before the routes through it; then deleters in reverse */
 static int rank(const struct fl_operation *operation)
 {
-	int type = (int)operation->object.type;
+	const struct fl_object *object = &operation->object;
+	int place = (int)object->type + (object->type == FL_OBJECT_ROUTE && object->route.via.family);
 
-	return operation->verb == FL_VERB_DELETE ? RANK_LAST - type : type;
+	return operation->verb == FL_VERB_DELETE ? RANK_LAST - place : place;
 }
 
 int fl_plan_sort(struct fl_plan *plan, struct flannel_error **ret_error)

@@ -58,7 +58,7 @@ static int check(const struct flannel_context *context, const struct flannel_att
 static struct fl_bridge_want want_bridge(const struct attach *attach)
 {
 	const unsigned int flags = attach->options.flags;
-	struct fl_bridge_want want = { .name = attach->bridge, .mtu = attach->options.mtu };
+	struct fl_bridge_want want = {.name = attach->bridge, .mtu = attach->options.mtu};
 
 	want.promiscuous = (flags & FLANNEL_ATTACHMENT_PROMISCUOUS) != 0;
 	want.force_address = (flags & FLANNEL_ATTACHMENT_FORCE_ADDRESS) != 0;
@@ -99,7 +99,7 @@ static int make_gateway(struct attach *attach, struct flannel_error **ret_error)
 static int make_veth(struct attach *attach, struct flannel_error **ret_error)
 {
 	const unsigned int flags = attach->options.flags;
-	struct fl_veth_want want = { .bridge = attach->bridge, .peer_netns_fd = attach->options.netns_fd };
+	struct fl_veth_want want = {.bridge = attach->bridge, .peer_netns_fd = attach->options.netns_fd};
 
 	want.peer_name = attach->pod.ifname;
 	want.peer_mac = attach->options.mac;
@@ -133,7 +133,8 @@ static int configure_container(struct attach *attach, struct flannel_error **ret
 static int test_port(void *userdata, struct flannel_error **ret_error)
 {
 	struct attach *attach = userdata;
-	int r = fl_link_get_by_index(attach->transaction.node, attach->host_info.ifindex, &attach->host_info, ret_error);
+	int r = fl_link_get_by_index(attach->transaction.node, attach->host_info.ifindex, &attach->host_info,
+				     ret_error);
 
 	if (r == 0)
 		return fl_error_set(ret_error, -ENODEV, AREA, "it vanished", "wait for port %s",
@@ -190,7 +191,7 @@ int flannel_attachment_attach(struct flannel_context *context, const struct flan
 			      struct flannel_attachment **ret_attachment, struct flannel_error **ret_error)
 {
 	FL_CLEANUP(flannel_attachment_freep) struct flannel_attachment *attachment = NULL;
-	struct attach attach = { 0 };
+	struct attach attach = {0};
 	int r;
 
 	if (!context || !options || !ret_attachment)
@@ -211,7 +212,7 @@ int flannel_attachment_attach(struct flannel_context *context, const struct flan
 		return r;
 	attach.want = &attachment->want;
 	attach.bridge = attach.options.bridge ? attach.options.bridge : "cni0";
-	attach.pod = (struct fl_pod){ .context = context, .netns_fd = attach.options.netns_fd };
+	attach.pod = (struct fl_pod){.context = context, .netns_fd = attach.options.netns_fd};
 	attach.pod.ifname = attach.options.ifname ? attach.options.ifname : "eth0";
 	attach.pod.dad = (attach.options.flags & FLANNEL_ATTACHMENT_DAD) != 0;
 	r = run(&attach, ret_error);

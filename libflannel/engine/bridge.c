@@ -14,7 +14,7 @@
 static int get_or_create(struct fl_transaction *transaction, const struct fl_bridge_want *want,
 			 struct fl_link_info *ret_info, struct flannel_error **ret_error)
 {
-	struct fl_link link = { .kind = "bridge", .mtu = want->mtu, .set = want->mtu ? FL_LINK_MTU : 0 };
+	struct fl_link link = {.kind = "bridge", .mtu = want->mtu, .set = want->mtu ? FL_LINK_MTU : 0};
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 	int r = fl_link_get(transaction->node, want->name, ret_info, ret_error);
 
@@ -44,7 +44,7 @@ static int refuse_advertisements(struct fl_transaction *transaction, const char 
 static int set_flags(struct fl_transaction *transaction, const struct fl_bridge_want *want,
 		     const struct fl_link_info *info, struct flannel_error **ret_error)
 {
-	struct fl_link link = { .kind = "bridge", .up = true, .promisc = true }, before;
+	struct fl_link link = {.kind = "bridge", .up = true, .promisc = true}, before;
 	int r;
 
 	memcpy(link.name, info->name, sizeof(link.name));
@@ -68,7 +68,8 @@ static int refuse(const struct fl_bridge_want *want, const struct flannel_prefix
 	char wanted_text[FLANNEL_PREFIX_STRLEN], other_text[FLANNEL_PREFIX_STRLEN];
 
 	flannel_prefix_format(other, other_text, sizeof(other_text));
-	return fl_error_set(ret_error, -EEXIST, "attachment", "it has another address", "set address %s on %s, which has %s",
+	return fl_error_set(ret_error, -EEXIST, "attachment", "it has another address",
+			    "set address %s on %s, which has %s",
 			    flannel_prefix_format(address, wanted_text, sizeof(wanted_text)), want->name, other_text);
 }
 
@@ -84,10 +85,12 @@ static int look_up_address(struct fl_transaction *transaction, const struct fl_b
 
 	if (r < 0)
 		return r;
-	r = fl_attachment_fit_address(address, found, n, &other);
+	/* as the reference plugin does, a second IPv4 gateway needs force, too; then it joins the first */
+	r = fl_attachment_fit_address(address, want->addresses, want->force_address ? want->n_addresses : 0, found, n,
+				      &other);
 	if (r < 0 && !want->force_address)
 		return refuse(want, address, other, ret_error);
-	*ret_other = r < 0 ? *other : (struct flannel_prefix){ 0 };
+	*ret_other = r < 0 ? *other : (struct flannel_prefix){0};
 	return r > 0;
 }
 
@@ -96,7 +99,7 @@ static int ensure_address(struct fl_transaction *transaction, const struct fl_br
 			  const struct fl_link_info *info, const struct flannel_prefix *address,
 			  struct flannel_error **ret_error)
 {
-	struct fl_address object = { 0 };
+	struct fl_address object = {0};
 	struct flannel_prefix other;
 	int r;
 
@@ -120,9 +123,10 @@ static int ensure_address(struct fl_transaction *transaction, const struct fl_br
  * Writing the MAC that it has pins it: else the bridge would take on that of its lowest port, and containers would lose
  * their gateway whenever one comes or goes.
  */
-static int pin_mac(struct fl_transaction *transaction, const struct fl_link_info *info, struct flannel_error **ret_error)
+static int pin_mac(struct fl_transaction *transaction, const struct fl_link_info *info,
+		   struct flannel_error **ret_error)
 {
-	struct fl_link link = { .kind = "bridge", .set = FL_LINK_MAC };
+	struct fl_link link = {.kind = "bridge", .set = FL_LINK_MAC};
 
 	memcpy(link.name, info->name, sizeof(link.name));
 	memcpy(link.mac, info->mac, sizeof(link.mac));
@@ -209,7 +213,8 @@ static int check_options(const struct flannel_bridge_options *options, const str
 	if (ret_link && ret_link->size != sizeof(*ret_link))
 		return fl_error_set(ret_error, -EINVAL, "argument", "its size is wrong", "ret_link");
 	if (options->n_addresses && !options->addresses)
-		return fl_error_set(ret_error, -EINVAL, "argument", "it is NULL", "%zu addresses", options->n_addresses);
+		return fl_error_set(ret_error, -EINVAL, "argument", "it is NULL", "%zu addresses",
+				    options->n_addresses);
 	for (size_t i = 0; i < options->n_addresses; i++) {
 		if (!options->addresses[i].family)
 			return fl_error_set(ret_error, -EINVAL, "argument", "it is missing", "address %zu", i);
@@ -220,7 +225,7 @@ static int check_options(const struct flannel_bridge_options *options, const str
 int flannel_bridge_ensure(struct flannel_context *context, const struct flannel_bridge_options *options,
 			  struct flannel_link *ret_link, struct flannel_error **ret_error)
 {
-	FL_CLEANUP_TRANSACTION struct fl_transaction transaction = { 0 };
+	FL_CLEANUP_TRANSACTION struct fl_transaction transaction = {0};
 	struct flannel_bridge_options copy;
 	struct fl_bridge_want want;
 	struct fl_link_info info;
@@ -236,7 +241,7 @@ int flannel_bridge_ensure(struct flannel_context *context, const struct flannel_
 		r = fl_transaction_begin(&transaction, context, ret_error);
 	if (r < 0)
 		return r;
-	want = (struct fl_bridge_want){ .name = copy.name, .mtu = copy.mtu };
+	want = (struct fl_bridge_want){.name = copy.name, .mtu = copy.mtu};
 	want.promiscuous = copy.promiscuous != 0;
 	want.force_address = copy.force_address != 0;
 	want.addresses = copy.addresses;

@@ -54,7 +54,7 @@ static int set_up(struct flannel_context *context, const struct flannel_context_
 
 	if (r < 0)
 		return r;
-	context->log = (struct fl_log){ .fn = options->log, .userdata = options->log_userdata };
+	context->log = (struct fl_log){.fn = options->log, .userdata = options->log_userdata};
 	context->log.level = options->log_level ? options->log_level : FLANNEL_LOG_INFO;
 	context->single_threaded = (options->flags & FLANNEL_CONTEXT_SINGLE_THREADED) != 0;
 	context->route_protocol = options->route_protocol ? options->route_protocol : FLANNEL_DEFAULT_ROUTE_PROTOCOL;

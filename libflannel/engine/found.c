@@ -20,7 +20,7 @@ static int compare_objects(const void *a, const void *b)
 static int list_routes(struct fl_rtnl *rtnl, int family, struct fl_route **ret_routes, size_t *ret_n,
 		       struct flannel_error **ret_error)
 {
-	struct fl_route_filter filter = { .family = family };
+	struct fl_route_filter filter = {.family = family};
 	int r = -EAGAIN;
 
 	for (int i = 0; i < LIST_ATTEMPTS && r == -EAGAIN; i++) {
@@ -56,7 +56,7 @@ static int read_family(struct fl_found *found, struct fl_rtnl *rtnl, int family,
 	for (size_t i = 0; i < n; i++) {
 		struct fl_object *object = &objects[found->n_objects++];
 
-		*object = (struct fl_object){ .type = FL_OBJECT_ROUTE, .role = FL_ROLE_NODE };
+		*object = (struct fl_object){.type = FL_OBJECT_ROUTE, .role = FL_ROLE_NODE};
 		object->route = routes[i];
 	}
 	return 0;
@@ -104,5 +104,5 @@ const struct fl_object *fl_found_best(const struct fl_found *found, const struct
 void fl_found_clear(struct fl_found *found)
 {
 	free(found->objects);
-	*found = (struct fl_found){ 0 };
+	*found = (struct fl_found){0};
 }

@@ -27,7 +27,7 @@
 static int set(const char *family, const char *ifname, const char *key, const char *value, bool optional,
 	       struct flannel_error **ret_error)
 {
-	struct fl_sysctl sysctl = { .optional = optional };
+	struct fl_sysctl sysctl = {.optional = optional};
 
 	snprintf(sysctl.name, sizeof(sysctl.name), "net/%s/conf/%s/%s", family, ifname, key);
 	snprintf(sysctl.value, sizeof(sysctl.value), "%s", value);
@@ -37,7 +37,7 @@ static int set(const char *family, const char *ifname, const char *key, const ch
 /* IPv6 may be switched off in a container's namespace; an address needs it */
 static int enable_ipv6(struct fl_pod *pod, struct flannel_error **ret_error)
 {
-	const char *const names[] = { "lo", pod->ifname };
+	const char *const names[] = {"lo", pod->ifname};
 	char setting[80], value[16];
 
 	for (size_t i = 0; i < FL_N_ELEMENTS(names); i++) {
@@ -79,7 +79,7 @@ static int enter(void *userdata, struct flannel_error **ret_error)
 
 int fl_pod_open(struct fl_pod *pod, const struct fl_attachment_want *want, struct flannel_error **ret_error)
 {
-	struct entry entry = { .pod = pod, .want = want };
+	struct entry entry = {.pod = pod, .want = want};
 
 	return fl_netns_run(pod->netns_fd, pod->context->single_threaded, enter, &entry, ret_error);
 }
@@ -101,15 +101,14 @@ void fl_pod_undo(struct fl_pod *pod)
 {
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 
-	if (pod->lo_before[0] &&
-	    fl_netns_run(pod->netns_fd, pod->context->single_threaded, restore, pod, &error) < 0)
+	if (pod->lo_before[0] && fl_netns_run(pod->netns_fd, pod->context->single_threaded, restore, pod, &error) < 0)
 		fl_log(&pod->context->log, FLANNEL_LOG_WARNING, AREA, "undo: %s", flannel_error_get_message(error));
 	pod->lo_before[0] = '\0';
 }
 
 int fl_pod_set_up(struct fl_pod *pod, struct flannel_error **ret_error)
 {
-	struct fl_link link = { .kind = "veth", .set = FL_LINK_UP, .up = true };
+	struct fl_link link = {.kind = "veth", .set = FL_LINK_UP, .up = true};
 
 	snprintf(link.name, sizeof(link.name), "%s", pod->ifname);
 	return fl_link_change(pod->rtnl, pod->ifindex, &link, ret_error);
@@ -128,9 +127,10 @@ static int test_dad(void *userdata, struct flannel_error **ret_error)
 		return r;
 	for (size_t i = 0; i < n; i++) {
 		if (addresses[i].flags & IFA_F_DADFAILED)
-			return fl_error_set(ret_error, -EADDRINUSE, AREA, "duplicate address detection found another owner",
-					    "use address %s on %s",
-					    flannel_prefix_format(&addresses[i].address, text, sizeof(text)), pod->ifname);
+			return fl_error_set(ret_error, -EADDRINUSE, AREA,
+					    "duplicate address detection found another owner", "use address %s on %s",
+					    flannel_prefix_format(&addresses[i].address, text, sizeof(text)),
+					    pod->ifname);
 		if (addresses[i].flags & IFA_F_TENTATIVE)
 			return 0;
 	}
@@ -158,7 +158,7 @@ int fl_pod_wait(struct flannel_context *context, int netns_fd, struct fl_rtnl *r
 	if (r < 0)
 		return r;
 	while ((r = test(userdata, ret_error)) == 0) {
-		struct pollfd poll_fd = { .fd = fl_monitor_get_fd(monitor), .events = POLLIN };
+		struct pollfd poll_fd = {.fd = fl_monitor_get_fd(monitor), .events = POLLIN};
 
 		now_ns = fl_loop_now();
 		if (now_ns >= deadline_ns)
@@ -204,7 +204,8 @@ int fl_pod_configure(struct fl_pod *pod, const struct fl_attachment_want *want, 
 
 	if (r >= 0)
 		r = fl_pod_set_up(pod, ret_error);
-	if (r >= 0 && pod->dad && want->ipv6) {
+	/* without detection it ends at once, but not at the very moment at which the link goes up */
+	if (r >= 0 && want->ipv6) {
 		r = fl_pod_wait(pod->context, pod->netns_fd, pod->rtnl, test_dad, pod, DAD_TIMEOUT_MS, ret_error);
 		if (r == -ETIMEDOUT)
 			return fl_error_set_retryable(ret_error, r, AREA, "duplicate address detection did not end",

@@ -59,8 +59,8 @@ int fl_reconciler_get(struct flannel_context *context, struct fl_reconciler **re
 	if (r >= 0)
 		r = fl_set_new(&reconciler->set, ret_error);
 	if (r >= 0)
-		r = fl_monitor_open(context->netns_fd, context->single_threaded, reconciler->rtnl, fl_reconciler_take_change,
-				    reconciler, &reconciler->monitor, ret_error);
+		r = fl_monitor_open(context->netns_fd, context->single_threaded, reconciler->rtnl,
+				    fl_reconciler_take_change, reconciler, &reconciler->monitor, ret_error);
 	if (r >= 0)
 		r = fl_loop_add_fd(context->loop, fl_monitor_get_fd(reconciler->monitor), EPOLLIN, on_readable,
 				   reconciler, &reconciler->monitor_source, ret_error);
@@ -110,7 +110,7 @@ int fl_reconciler_use_link(struct fl_reconciler *reconciler, const char *name, s
 		return fl_error_oom(ret_error);
 	reconciler->links = links;
 	links += reconciler->n_links++;
-	*links = (struct fl_used_link){ 0 };
+	*links = (struct fl_used_link){0};
 	memcpy(links->name, name, strnlen(name, sizeof(links->name) - 1));
 	if (fl_link_get(reconciler->rtnl, name, &info, NULL) > 0)
 		links->ifindex = info.ifindex;
@@ -136,8 +136,7 @@ int fl_reconciler_want(struct fl_reconciler *reconciler, const struct fl_object 
  * Forgets an entry; what the kernel has of it is deleted at the next apply, unless it is to be kept. Without memory to note
  * that, the entry is forgotten all the same, since its owner may be about to end.
  */
-static int unwant(struct fl_reconciler *reconciler, struct fl_entry *entry, bool keep,
-		  struct flannel_error **ret_error)
+static int unwant(struct fl_reconciler *reconciler, struct fl_entry *entry, bool keep, struct flannel_error **ret_error)
 {
 	int r = 1;
 

@@ -25,8 +25,8 @@ void fl_reconciler_enqueue(struct fl_reconciler *reconciler, struct fl_entry *en
 void fl_reconciler_fail(struct fl_reconciler *reconciler, struct fl_entry *entry, struct flannel_error *error)
 {
 	struct fl_owner *owner = (struct fl_owner *)entry->owner;
-	bool is_new = !entry->error || strcmp(flannel_error_get_message(entry->error),
-					      flannel_error_get_message(error)) != 0;
+	bool is_new =
+		!entry->error || strcmp(flannel_error_get_message(entry->error), flannel_error_get_message(error)) != 0;
 
 	fl_entry_set_result(entry, error, fl_loop_now());
 	reconciler->has_failures = true;
@@ -142,8 +142,8 @@ static int plan_doomed_found(struct fl_reconciler *reconciler, struct fl_plan *p
 /* everything that is wanted against everything there is */
 static int plan_full(struct fl_reconciler *reconciler, struct fl_plan *plan, struct flannel_error **ret_error)
 {
-	FL_CLEANUP(fl_found_clear) struct fl_found found = { 0 };
-	struct full_compare compare = { .reconciler = reconciler, .plan = plan, .found = &found };
+	FL_CLEANUP(fl_found_clear) struct fl_found found = {0};
+	struct full_compare compare = {.reconciler = reconciler, .plan = plan, .found = &found};
 	int r = fl_found_read(&found, reconciler->rtnl, ret_error);
 
 	if (r < 0)
@@ -200,7 +200,7 @@ struct progress {
 	bool last;  /* no further round: what is in the way now has failed */
 	bool again; /* some place was taken, so what is there must be read */
 	int n_done;
-	int n_refused;		       /* for lack of privilege */
+	int n_refused;                 /* for lack of privilege */
 	struct flannel_error *refusal; /* the first of them */
 };
 
@@ -254,7 +254,7 @@ static int execute(struct fl_reconciler *reconciler, const struct fl_plan *plan,
 /* one round of compare, plan, carry out */
 static int apply_once(struct fl_reconciler *reconciler, struct progress *progress, struct flannel_error **ret_error)
 {
-	FL_CLEANUP_PLAN struct fl_plan plan = { 0 };
+	FL_CLEANUP_PLAN struct fl_plan plan = {0};
 	int r;
 
 	if (reconciler->full)
@@ -295,7 +295,7 @@ static void arm(struct fl_reconciler *reconciler)
 
 int fl_reconciler_apply(struct fl_reconciler *reconciler, struct flannel_error **ret_error)
 {
-	struct progress progress = { 0 };
+	struct progress progress = {0};
 	FL_CLEANUP_ERROR struct flannel_error *refusal = NULL;
 	int r;
 

@@ -28,7 +28,7 @@ bool fl_reconciler_may_repair(struct fl_reconciler *reconciler, struct fl_entry 
 /* a route came or went somewhere in the namespace */
 static void on_route(struct fl_reconciler *reconciler, const struct fl_route *route, bool removed)
 {
-	struct fl_object object = { .type = FL_OBJECT_ROUTE, .role = FL_ROLE_NODE, .route = *route };
+	struct fl_object object = {.type = FL_OBJECT_ROUTE, .role = FL_ROLE_NODE, .route = *route};
 	struct fl_entry *entry = fl_set_find(reconciler->set, &object);
 	bool same = entry && fl_object_satisfies(&object, &entry->object);
 
@@ -97,7 +97,8 @@ void fl_reconciler_take_change(void *userdata, const struct fl_change *change)
 		on_address(reconciler, change->address.ifindex, change->removed);
 		break;
 	case FL_CHANGE_OVERRUN:
-		fl_log(&reconciler->context->log, FLANNEL_LOG_INFO, AREA, "notifications were lost: comparing everything");
+		fl_log(&reconciler->context->log, FLANNEL_LOG_INFO, AREA,
+		       "notifications were lost: comparing everything");
 		reconciler->full = true;
 		break;
 	}

@@ -23,7 +23,8 @@ struct flannel_route_set {
 static void on_report(struct fl_owner *owner, enum fl_report report, const struct fl_object *object,
 		      struct flannel_error *error)
 {
-	struct flannel_route_set *set = (struct flannel_route_set *)((char *)owner - offsetof(struct flannel_route_set, owner));
+	struct flannel_route_set *set =
+		(struct flannel_route_set *)((char *)owner - offsetof(struct flannel_route_set, owner));
 	char text[FL_OBJECT_STRLEN];
 
 	if (report == FL_REPORT_REPAIRED)
@@ -82,7 +83,7 @@ static const char *find_fault(const struct flannel_route *route)
 /* a public route as an object */
 static struct fl_object make_object(const struct flannel_route_set *set, const struct flannel_route *route)
 {
-	struct fl_object object = { .type = FL_OBJECT_ROUTE, .role = FL_ROLE_NODE };
+	struct fl_object object = {.type = FL_OBJECT_ROUTE, .role = FL_ROLE_NODE};
 	struct fl_route *to = &object.route;
 
 	*to = fl_route_main(&route->dst, set->context->route_protocol);
@@ -135,7 +136,8 @@ int flannel_route_set_remove(struct flannel_route_set *set, const struct flannel
 	if (r < 0)
 		return r;
 	if (!copy.dst.family)
-		return fl_error_set(ret_error, -EINVAL, "argument", "expected a destination", "remove a route from a set");
+		return fl_error_set(ret_error, -EINVAL, "argument", "expected a destination",
+				    "remove a route from a set");
 	object = make_object(set, &copy);
 	return fl_reconciler_unwant(set->reconciler, &object, &set->owner, ret_error);
 }

@@ -14,7 +14,7 @@
 int fl_transaction_begin(struct fl_transaction *transaction, struct flannel_context *context,
 			 struct flannel_error **ret_error)
 {
-	*transaction = (struct fl_transaction){ .context = context };
+	*transaction = (struct fl_transaction){.context = context};
 	return fl_context_get_rtnl(context, &transaction->node, ret_error);
 }
 
@@ -40,7 +40,7 @@ static struct fl_undo *note(struct fl_transaction *transaction, enum fl_verb ver
 {
 	struct fl_undo *undo = &transaction->undo[transaction->n_undo++];
 
-	*undo = (struct fl_undo){ .ifindex = ifindex };
+	*undo = (struct fl_undo){.ifindex = ifindex};
 	undo->operation.verb = verb;
 	undo->operation.object.type = type;
 	undo->operation.before.type = type;
@@ -142,7 +142,7 @@ static int visit_sysctl(void *userdata, struct flannel_error **ret_error)
 /* an object for a setting */
 static struct fl_sysctl make_sysctl(const char *name, const char *value, bool optional)
 {
-	struct fl_sysctl sysctl = { .optional = optional };
+	struct fl_sysctl sysctl = {.optional = optional};
 
 	snprintf(sysctl.name, sizeof(sysctl.name), "%s", name);
 	snprintf(sysctl.value, sizeof(sysctl.value), "%s", value);
@@ -153,7 +153,7 @@ int fl_transaction_write_sysctl(struct fl_transaction *transaction, const char *
 				struct flannel_error **ret_error)
 {
 	struct fl_sysctl sysctl = make_sysctl(name, value, optional);
-	struct sysctl_visit visit = { .sysctl = &sysctl };
+	struct sysctl_visit visit = {.sysctl = &sysctl};
 	struct fl_undo *undo;
 	int r = reserve(transaction, ret_error);
 
@@ -217,7 +217,7 @@ static int undo_step(struct fl_transaction *transaction, const struct fl_undo *u
 {
 	const struct fl_operation *operation = &undo->operation;
 	const struct fl_address *address = &operation->object.address;
-	struct sysctl_visit visit = { .sysctl = &operation->before.sysctl };
+	struct sysctl_visit visit = {.sysctl = &operation->before.sysctl};
 
 	switch (operation->object.type) {
 	case FL_OBJECT_LINK:
@@ -250,5 +250,5 @@ void fl_transaction_end(struct fl_transaction *transaction)
 			       flannel_error_get_message(error));
 	}
 	free(transaction->undo);
-	*transaction = (struct fl_transaction){ 0 };
+	*transaction = (struct fl_transaction){0};
 }

@@ -13,7 +13,7 @@
 
 struct fl_undo {
 	struct fl_operation operation; /* object as it was made; before for REPLACE and DELETE */
-	uint32_t ifindex;	       /* the link itself, or the one that the address is on */
+	uint32_t ifindex;              /* the link itself, or the one that the address is on */
 };
 
 struct fl_transaction {

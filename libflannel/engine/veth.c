@@ -66,7 +66,7 @@ static int create_once(struct fl_transaction *transaction, const struct fl_veth_
 /* everything about the pair that can be said before it is made */
 static void describe(const struct fl_veth_want *want, struct fl_link *link)
 {
-	*link = (struct fl_link){ .kind = "veth", .up = true, .mtu = want->mtu };
+	*link = (struct fl_link){.kind = "veth", .up = true, .mtu = want->mtu};
 	link->set = FL_LINK_UP | (want->mtu ? FL_LINK_MTU : 0);
 	snprintf(link->peer_name, sizeof(link->peer_name), "%s", want->peer_name);
 	if (want->peer_mac)
@@ -125,7 +125,8 @@ static int check_options(const struct flannel_veth_options *options, const struc
 				    "bridge is \"%s\"", options->bridge);
 	if (options->peer_mac && !fl_attachment_mac_is_valid(options->peer_mac))
 		return fl_error_set(ret_error, -EINVAL, "argument",
-				    "expected the address of one interface, such as 02:00:00:00:00:01", "peer_mac is \"%s\"", options->peer_mac);
+				    "expected the address of one interface, such as 02:00:00:00:00:01",
+				    "peer_mac is \"%s\"", options->peer_mac);
 	if (ret_link && ret_link->size != sizeof(*ret_link))
 		return fl_error_set(ret_error, -EINVAL, "argument", "its size is wrong", "ret_link");
 	return fl_netns_check(options->peer_netns_fd, ret_error);
@@ -153,7 +154,7 @@ static int match_existing(struct fl_transaction *transaction, const struct fl_ve
 static int find_bridge(struct fl_transaction *transaction, const struct fl_veth_want *want, uint32_t *ret_ifindex,
 		       struct flannel_error **ret_error)
 {
-	struct fl_link_info bridge = { 0 };
+	struct fl_link_info bridge = {0};
 	int r = want->bridge ? fl_link_get(transaction->node, want->bridge, &bridge, ret_error) : 0;
 
 	if (r < 0)
@@ -188,7 +189,7 @@ static int ensure(struct fl_transaction *transaction, const struct fl_veth_want 
 int flannel_veth_ensure(struct flannel_context *context, const struct flannel_veth_options *options,
 			struct flannel_link *ret_link, struct flannel_error **ret_error)
 {
-	FL_CLEANUP_TRANSACTION struct fl_transaction transaction = { 0 };
+	FL_CLEANUP_TRANSACTION struct fl_transaction transaction = {0};
 	struct flannel_veth_options copy;
 	struct fl_veth_want want;
 	struct fl_link_info info;
@@ -203,7 +204,7 @@ int flannel_veth_ensure(struct flannel_context *context, const struct flannel_ve
 		r = fl_transaction_begin(&transaction, context, ret_error);
 	if (r < 0)
 		return r;
-	want = (struct fl_veth_want){ .name = copy.name, .bridge = copy.bridge, .peer_netns_fd = copy.peer_netns_fd };
+	want = (struct fl_veth_want){.name = copy.name, .bridge = copy.bridge, .peer_netns_fd = copy.peer_netns_fd};
 	want.peer_name = copy.peer_name;
 	want.peer_mac = copy.peer_mac;
 	want.mtu = copy.mtu;

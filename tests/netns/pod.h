@@ -58,9 +58,11 @@ static inline void pod_close(struct pod_fixture *fixture)
 static inline void pod_snapshot_of(struct pod_fixture *fixture, const char *in, const char *name)
 {
 	sandbox_run("cat > %s/take <<'END'\n"
-		    "{ ip -j -d link; ip -j addr; ip -j route show table all; ip -6 -j route show table all; bridge -j -d link; } | "
+		    "{ ip -j -d link; ip -j addr; ip -j route show table all; ip -6 -j route show table all; bridge -j "
+		    "-d link; } | "
 		    "jq -cS '.[] | walk(if type == \"object\" then with_entries(select(.key | "
-		    "test(\"_timer$|life_time$|^tentative$|^qdisc$|^[tg]so_|^operstate$|^(bridge|root)_id$\") | not)) elif type == \"array\" "
+		    "test(\"_timer$|life_time$|^tentative$|^qdisc$|^[tg]so_|^operstate$|^(bridge|root)_id$\") | not)) "
+		    "elif type == \"array\" "
 		    "then . - [\"LOWER_UP\", \"NO-CARRIER\", \"linkdown\"] else . end)'\n"
 		    "grep -s . /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv[46]/conf/*/*\ntrue\n"
 		    "END",
@@ -82,9 +84,11 @@ static inline void pod_snapshot(struct pod_fixture *fixture, const char *name)
 }
 
 /* compares one namespace in two snapshots */
-static inline void pod_expect_unchanged(struct pod_fixture *fixture, const char *before, const char *after, const char *which)
+static inline void pod_expect_unchanged(struct pod_fixture *fixture, const char *before, const char *after,
+					const char *which)
 {
-	sandbox_expect("", "diff %s/%s.%s %s/%s.%s", fixture->directory, before, which, fixture->directory, after, which);
+	sandbox_expect("", "diff %s/%s.%s %s/%s.%s", fixture->directory, before, which, fixture->directory, after,
+		       which);
 }
 
 #endif

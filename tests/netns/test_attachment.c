@@ -68,17 +68,22 @@ static void expect_dual_stack(struct pod_fixture *fixture, const struct flannel_
 
 	/* the bridge's own operstate follows within a second */
 	sandbox_expect("1450 true 10.244.1.1/24 10.244.1.255",
-		       "%s ip -j addr show cni0 | jq -r '.[0] | [(.mtu|tostring), (.flags | index(\"LOWER_UP\") != null | tostring), "
-		       "(.addr_info[] | select(.family == \"inet\") | \"\\(.local)/\\(.prefixlen) \\(.broadcast)\")] | join(\" \")'",
+		       "%s ip -j addr show cni0 | jq -r '.[0] | [(.mtu|tostring), (.flags | index(\"LOWER_UP\") != "
+		       "null | tostring), "
+		       "(.addr_info[] | select(.family == \"inet\") | \"\\(.local)/\\(.prefixlen) \\(.broadcast)\")] | "
+		       "join(\" \")'",
 		       node);
 	sandbox_expect("fd00:10:244:1::1/64",
-		       "%s ip -j -6 addr show cni0 scope global | jq -r '.[0].addr_info[] | select(.local) | \"\\(.local)/\\(.prefixlen)\"'", node);
+		       "%s ip -j -6 addr show cni0 scope global | jq -r '.[0].addr_info[] | select(.local) | "
+		       "\"\\(.local)/\\(.prefixlen)\"'",
+		       node);
 	sandbox_expect("0", "%s ip -j -d link show cni0 | jq -r '.[0].linkinfo.info_data.stp_state'", node);
 	sandbox_expect(bridge->mac, "%s ip -j link show cni0 | jq -r '.[0].address'", node);
 	expect_setting(node, "ipv6/conf/cni0/accept_ra", "0");
 	cr_expect_eq(strspn(host->name, "veth0123456789abcdef"), 12, "%s", host->name);
 	sandbox_expect("1450 cni0 forwarding true true true false",
-		       "%s ip -j -d link show %s | jq -r '.[0] | [.mtu, .master, (.linkinfo.info_slave_data | .state, .hairpin, "
+		       "%s ip -j -d link show %s | jq -r '.[0] | [.mtu, .master, (.linkinfo.info_slave_data | .state, "
+		       ".hairpin, "
 		       ".learning, .flood, .isolated)] | map(tostring) | join(\" \")'",
 		       node, host->name);
 	sandbox_expect(host->mac, "%s ip -j link show %s | jq -r '.[0].address'", node, host->name);
@@ -87,11 +92,13 @@ static void expect_dual_stack(struct pod_fixture *fixture, const struct flannel_
 	expect_setting(node, "ipv4/ip_forward", "1");
 	expect_setting(node, "ipv6/conf/all/forwarding", "1");
 	sandbox_expect("1450 UP 10.244.1.2/24 10.244.1.255",
-		       "%s ip -j addr show eth0 | jq -r '.[0] | [(.mtu|tostring), .operstate, (.addr_info[] | select(.family == "
+		       "%s ip -j addr show eth0 | jq -r '.[0] | [(.mtu|tostring), .operstate, (.addr_info[] | "
+		       "select(.family == "
 		       "\"inet\") | \"\\(.local)/\\(.prefixlen) \\(.broadcast)\")] | join(\" \")'",
 		       pod);
 	sandbox_expect("fd00:10:244:1::2/64 false",
-		       "%s ip -j -6 addr show eth0 scope global | jq -r '.[0].addr_info[] | select(.local) | \"\\(.local)/\\(.prefixlen) "
+		       "%s ip -j -6 addr show eth0 scope global | jq -r '.[0].addr_info[] | select(.local) | "
+		       "\"\\(.local)/\\(.prefixlen) "
 		       "\\(.tentative // false)\"'",
 		       pod);
 	sandbox_expect(container->mac, "%s ip -j link show eth0 | jq -r '.[0].address'", pod);
@@ -136,7 +143,8 @@ Test(attachment, dual_stack)
 		options.n_routes = 1;
 		attachment = attach(&fixture, &options);
 		expect_dual_stack(&fixture, attachment);
-		cr_expect_str_eq(flannel_prefix_format(&flannel_attachment_get_address(attachment, 0)->gateway, text, sizeof(text)),
+		cr_expect_str_eq(flannel_prefix_format(&flannel_attachment_get_address(attachment, 0)->gateway, text,
+						       sizeof(text)),
 				 "10.244.1.1/32");
 		cr_expect_null(flannel_attachment_get_address(attachment, 2));
 		cr_expect_eq(flannel_attachment_get_route(attachment, 0)->via.family, AF_UNSPEC);
@@ -151,7 +159,8 @@ Test(attachment, dual_stack)
 		cr_expect_eq(flannel_attachment_detach(fixture.context, fixture.pod_fd, "eth0", NULL), 0);
 		sandbox_expect("", "%s ip -o link show %s 2>/dev/null", fixture.node,
 			       flannel_attachment_get_host_link(attachment)->name);
-		sandbox_expect("10.244.1.1", "%s ip -j -4 addr show cni0 | jq -r '.[0].addr_info[].local'", fixture.node);
+		sandbox_expect("10.244.1.1", "%s ip -j -4 addr show cni0 | jq -r '.[0].addr_info[].local'",
+			       fixture.node);
 		flannel_attachment_free(attachment);
 		pod_close(&fixture);
 	}
@@ -223,13 +232,15 @@ Test(attachment, layer_2)
 		options.ifname = "net1";
 		attachment = attach(&fixture, &options);
 		sandbox_expect(cases[i].port,
-			       "%s ip -j -d link show %s | jq -r '.[0].linkinfo.info_slave_data | \"\\(.hairpin) \\(.isolated)\"'",
+			       "%s ip -j -d link show %s | jq -r '.[0].linkinfo.info_slave_data | \"\\(.hairpin) "
+			       "\\(.isolated)\"'",
 			       fixture.node, flannel_attachment_get_host_link(attachment)->name);
-		sandbox_expect(cases[i].state, "echo $(%s ip -j link show net1 | jq -r '.[0].operstate') $(%s ip -j link show br7 | "
-					       "jq -r '.[0].flags | index(\"PROMISC\") != null')",
+		sandbox_expect(cases[i].state,
+			       "echo $(%s ip -j link show net1 | jq -r '.[0].operstate') $(%s ip -j link show br7 | "
+			       "jq -r '.[0].flags | index(\"PROMISC\") != null')",
 			       fixture.pod, fixture.node);
-		sandbox_expect(flannel_attachment_get_bridge(attachment)->mac, "%s ip -j link show br7 | jq -r '.[0].address'",
-			       fixture.node);
+		sandbox_expect(flannel_attachment_get_bridge(attachment)->mac,
+			       "%s ip -j link show br7 | jq -r '.[0].address'", fixture.node);
 		expect_setting(fixture.node, "ipv4/ip_forward", "0");
 		cr_expect_null(flannel_attachment_get_address(attachment, 0));
 		cr_expect_null(flannel_attachment_get_route(attachment, 0));
@@ -243,8 +254,9 @@ Test(attachment, routes_with_everything)
 	struct pod_fixture fixture;
 	struct flannel_address address = make_address("10.244.1.2/24", "10.244.1.254");
 	struct flannel_attachment_route routes[6] = {
-		make_route("10.9.0.0/16", NULL),   make_route("10.8.0.0/16", "10.244.1.7"), make_route("10.7.0.0/16", NULL),
-		make_route("10.9.0.0/16", NULL),   make_route("10.8.0.0/16", "10.244.1.8"), make_route("10.6.0.0/16", "10.244.1.9"),
+		make_route("10.9.0.0/16", NULL),         make_route("10.8.0.0/16", "10.244.1.7"),
+		make_route("10.7.0.0/16", NULL),         make_route("10.9.0.0/16", NULL),
+		make_route("10.8.0.0/16", "10.244.1.8"), make_route("10.6.0.0/16", "10.244.1.9"),
 	};
 	struct flannel_attachment_options options;
 
@@ -261,11 +273,13 @@ Test(attachment, routes_with_everything)
 	options.routes = routes;
 	options.n_routes = 6;
 	flannel_attachment_free(attach(&fixture, &options));
-	sandbox_expect("10.7.0.0/16 dev eth0 scope link\n10.8.0.0/16 via 10.244.1.7 dev eth0\n10.8.0.0/16 via 10.244.1.8 dev eth0\n"
+	sandbox_expect("10.7.0.0/16 dev eth0 scope link\n10.8.0.0/16 via 10.244.1.7 dev eth0\n10.8.0.0/16 via "
+		       "10.244.1.8 dev eth0\n"
 		       "10.9.0.0/16 via 10.244.1.254 dev eth0 mtu 1300 advmss 1200\n"
 		       "10.244.1.0/24 dev eth0 proto kernel scope link src 10.244.1.2",
 		       "%s ip route | sed 's/ *$//' | sort -n -t. -k2", fixture.pod);
-	sandbox_expect("10.6.0.0/16 via 10.244.1.9 dev eth0 metric 5", "%s ip route show table 1000 | sed 's/ *$//'", fixture.pod);
+	sandbox_expect("10.6.0.0/16 via 10.244.1.9 dev eth0 metric 5", "%s ip route show table 1000 | sed 's/ *$//'",
+		       fixture.pod);
 	sandbox_expect("0", "ip -j -4 addr show cni0 | jq '[.[0].addr_info[]?] | length'");
 	pod_close(&fixture);
 }
@@ -281,8 +295,8 @@ Test(attachment, existing_bridge)
 		struct flannel_error *error = NULL;
 
 		pod_open(&fixture, mode);
-		sandbox_run("%s ip link add cni0 type bridge && %s ip addr add 172.16.0.1/16 brd + dev cni0", fixture.node,
-			    fixture.node);
+		sandbox_run("%s ip link add cni0 type bridge && %s ip addr add 172.16.0.1/16 brd + dev cni0",
+			    fixture.node, fixture.node);
 		pod_snapshot(&fixture, "before");
 		options = make_options(&fixture, FLANNEL_ATTACHMENT_GATEWAY);
 		options.addresses = &address;
@@ -297,7 +311,8 @@ Test(attachment, existing_bridge)
 
 		options.flags |= FLANNEL_ATTACHMENT_FORCE_ADDRESS;
 		attachment = attach(&fixture, &options);
-		sandbox_expect("10.244.1.1", "%s ip -j -4 addr show cni0 | jq -r '.[0].addr_info[].local'", fixture.node);
+		sandbox_expect("10.244.1.1", "%s ip -j -4 addr show cni0 | jq -r '.[0].addr_info[].local'",
+			       fixture.node);
 		sandbox_run("%s ping -c1 -W2 10.244.1.1", fixture.pod);
 		flannel_attachment_free(attachment);
 		pod_close(&fixture);
@@ -359,10 +374,12 @@ static const struct trouble troubles[] = {
 	 .code = -ENETUNREACH,
 	 .part = "invalid gateway"},
 	{.name = "a route nowhere, from a bridge that is down, and a namespace without IPv6",
-	 .node_command = "ip link add cni0 type bridge; ip addr add 172.16.0.1/16 brd + dev cni0; ip link set cni0 mtu 1400",
+	 .node_command =
+		 "ip link add cni0 type bridge; ip addr add 172.16.0.1/16 brd + dev cni0; ip link set cni0 mtu 1400",
 	 .pod_command = "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.lo.disable_ipv6=1",
 	 .addresses = {"10.244.1.2/24", "fd00:1::2/64"},
-	 .flags = FLANNEL_ATTACHMENT_DEFAULT_GATEWAY | FLANNEL_ATTACHMENT_FORCE_ADDRESS | FLANNEL_ATTACHMENT_PROMISCUOUS,
+	 .flags =
+		 FLANNEL_ATTACHMENT_DEFAULT_GATEWAY | FLANNEL_ATTACHMENT_FORCE_ADDRESS | FLANNEL_ATTACHMENT_PROMISCUOUS,
 	 .route = {"10.9.0.0/16", "203.0.113.1"},
 	 .code = -ENETUNREACH,
 	 .part = "invalid gateway"},

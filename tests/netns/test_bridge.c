@@ -13,7 +13,8 @@
 #include "pod.h"
 
 /* ensures a bridge and returns what the call did */
-static int ensure_bridge(struct pod_fixture *fixture, const struct flannel_bridge_options *options, struct flannel_link *link)
+static int ensure_bridge(struct pod_fixture *fixture, const struct flannel_bridge_options *options,
+			 struct flannel_link *link)
 {
 	struct flannel_error *error = NULL;
 	int r = flannel_bridge_ensure(fixture->context, options, link, &error);
@@ -36,8 +37,9 @@ Test(bridge, is_made_and_found_again)
 		cr_expect_eq(link.mtu, 1400);
 		cr_expect_str_eq(link.name, "br7");
 		sandbox_expect(link.mac, "%s ip -j link show br7 | jq -r '.[0].address'", fixture.node);
-		sandbox_expect("bridge 1400 true", "%s ip -j -d link show br7 | jq -r '.[0] | \"\\(.linkinfo.info_kind) \\(.mtu) "
-						   "\\(.flags | index(\"UP\") != null)\"'",
+		sandbox_expect("bridge 1400 true",
+			       "%s ip -j -d link show br7 | jq -r '.[0] | \"\\(.linkinfo.info_kind) \\(.mtu) "
+			       "\\(.flags | index(\"UP\") != null)\"'",
 			       fixture.node);
 		sandbox_expect("0", "%s cat /proc/sys/net/ipv6/conf/br7/accept_ra", fixture.node);
 		cr_expect_eq(ensure_bridge(&fixture, &options, NULL), 0, "it was there");
@@ -46,8 +48,9 @@ Test(bridge, is_made_and_found_again)
 		options.n_addresses = 2;
 		cr_expect_eq(ensure_bridge(&fixture, &options, NULL), 1);
 		cr_expect_eq(ensure_bridge(&fixture, &options, NULL), 0);
-		sandbox_expect("10.244.1.1/24 10.244.1.255", "%s ip -j -4 addr show br7 | jq -r '.[0].addr_info[] | \"\\(.local)/"
-							     "\\(.prefixlen) \\(.broadcast)\"'",
+		sandbox_expect("10.244.1.1/24 10.244.1.255",
+			       "%s ip -j -4 addr show br7 | jq -r '.[0].addr_info[] | \"\\(.local)/"
+			       "\\(.prefixlen) \\(.broadcast)\"'",
 			       fixture.node);
 		options.promiscuous = 1;
 		cr_expect_eq(ensure_bridge(&fixture, &options, NULL), 1);
@@ -113,17 +116,31 @@ Test(bridge, failures_leave_nothing)
 	} cases[] = {
 		{"ip link add br7 type veth peer name x", {"10.244.1.1/24"}, 0, 0, -EEXIST, "veth"},
 		{"true", {"10.244.1.1/24"}, 0, 20, -EINVAL, "br7"},
-		{"ip link add br7 type bridge; ip addr add 10.9.0.1/16 brd + dev br7", {"10.244.1.1/24"}, 0, 0, -EEXIST,
+		{"ip link add br7 type bridge; ip addr add 10.9.0.1/16 brd + dev br7",
+		 {"10.244.1.1/24"},
+		 0,
+		 0,
+		 -EEXIST,
 		 "10.9.0.1/16"},
-		{"ip link add br7 type bridge; ip addr add fd00::9/16 dev br7 nodad", {"fd00:1::1/64"}, 0, 0, -EEXIST, "fd00::9/16"},
+		{"ip link add br7 type bridge; ip addr add fd00::9/16 dev br7 nodad",
+		 {"fd00:1::1/64"},
+		 0,
+		 0,
+		 -EEXIST,
+		 "fd00::9/16"},
 		{"true", {"10.244.1.1/24", "10.244.2.1/24"}, 0, 0, -EEXIST, "10.244.1.1/24"},
-		{"ip link add br7 type bridge; ip addr add 10.9.0.1/16 brd + dev br7", {"10.244.1.1/24", "ff02::1/64"}, 1, 0, 0,
+		{"ip link add br7 type bridge; ip addr add 10.9.0.1/16 brd + dev br7",
+		 {"10.244.1.1/24", "ff02::1/64"},
+		 1,
+		 0,
+		 0,
 		 "ff02::1/64"},
 	};
 
 	for (size_t i = 0; i < FL_N_ELEMENTS(cases); i++) {
 		struct flannel_prefix addresses[2] = {0};
-		struct flannel_bridge_options options = {.size = sizeof(options), .name = "br7", .addresses = addresses};
+		struct flannel_bridge_options options = {
+			.size = sizeof(options), .name = "br7", .addresses = addresses};
 		struct flannel_error *error = NULL;
 		struct pod_fixture fixture;
 		int r;
@@ -148,12 +165,15 @@ Test(bridge, failures_leave_nothing)
 Test(bridge, force_address)
 {
 	struct flannel_prefix addresses[] = {sandbox_prefix("10.244.1.1/24"), sandbox_prefix("fd00:1::1/64")};
-	struct flannel_bridge_options options = {.size = sizeof(options), .name = "br7", .addresses = addresses, .n_addresses = 2};
+	struct flannel_bridge_options options = {
+		.size = sizeof(options), .name = "br7", .addresses = addresses, .n_addresses = 2};
 	struct pod_fixture fixture;
 
 	pod_open(&fixture, 1);
-	sandbox_run("ip link add br7 type bridge && ip addr add 10.244.1.9/24 dev br7 && ip addr add 10.244.1.10/24 dev br7 && "
-		    "ip addr add 172.16.0.1/16 dev br7 && ip addr add fd00:1::9/64 dev br7 nodad && ip addr add fd00:2::9/64 dev br7 "
+	sandbox_run("ip link add br7 type bridge && ip addr add 10.244.1.9/24 dev br7 && ip addr add 10.244.1.10/24 "
+		    "dev br7 && "
+		    "ip addr add 172.16.0.1/16 dev br7 && ip addr add fd00:1::9/64 dev br7 nodad && ip addr add "
+		    "fd00:2::9/64 dev br7 "
 		    "nodad");
 	options.force_address = 1;
 	cr_expect_eq(ensure_bridge(&fixture, &options, NULL), 1);
@@ -185,12 +205,13 @@ Test(veth, is_made_and_found_again)
 		cr_expect_eq(r, 1);
 		cr_expect_eq(strncmp(link.name, "veth", 4), 0);
 		cr_expect_eq(link.mtu, 1400);
-		sandbox_expect("br7 true true 1 1", "%s ip -j -d link show %s | jq -r '.[0] | [.master, (.linkinfo.info_slave_data | "
-						    ".hairpin, .isolated), .num_tx_queues, .num_rx_queues] | map(tostring) | "
-						    "join(\" \")'",
+		sandbox_expect("br7 true true 1 1",
+			       "%s ip -j -d link show %s | jq -r '.[0] | [.master, (.linkinfo.info_slave_data | "
+			       ".hairpin, .isolated), .num_tx_queues, .num_rx_queues] | map(tostring) | "
+			       "join(\" \")'",
 			       fixture.node, link.name);
-		sandbox_expect("02:11:22:33:44:55 1400", "%s ip -j link show eth0 | jq -r '.[0] | \"\\(.address) \\(.mtu)\"'",
-			       fixture.pod);
+		sandbox_expect("02:11:22:33:44:55 1400",
+			       "%s ip -j link show eth0 | jq -r '.[0] | \"\\(.address) \\(.mtu)\"'", fixture.pod);
 		cr_expect_eq(flannel_veth_ensure(fixture.context, &options, &again, &error), 0);
 		cr_expect_eq(again.ifindex, link.ifindex);
 		cr_expect_str_eq(again.mac, link.mac);
@@ -221,7 +242,8 @@ Test(veth, failures_leave_nothing)
 		{"true", "true", NULL, "br7", 0, -ENODEV, "br7"},
 		{"ip link add br7 type veth peer name x", "true", NULL, "br7", 0, -ENODEV, "br7"},
 		{"ip link add br7 type bridge", "true", NULL, "br7", 20, -EINVAL, "eth0"},
-		{"ip link add br7 type bridge; ip link add br8 type bridge; ip link add mine0 type veth peer name eth0 netns POD; "
+		{"ip link add br7 type bridge; ip link add br8 type bridge; ip link add mine0 type veth peer name eth0 "
+		 "netns POD; "
 		 "ip link set mine0 master br8",
 		 "true", NULL, "br7", 0, -EEXIST, "eth0"},
 	};
@@ -236,8 +258,8 @@ Test(veth, failures_leave_nothing)
 		snprintf(command, sizeof(command), "%s", cases[i].node);
 		pod = strstr(command, "POD");
 		if (pod)
-			snprintf(pod, sizeof(command) - (size_t)(pod - command), "/proc/%d/fd/%d%s", (int)getpid(), fixture.pod_fd,
-				 strstr(cases[i].node, "POD") + 3);
+			snprintf(pod, sizeof(command) - (size_t)(pod - command), "/proc/%d/fd/%d%s", (int)getpid(),
+				 fixture.pod_fd, strstr(cases[i].node, "POD") + 3);
 		sandbox_run("%s sh -c '%s'", fixture.node, command);
 		sandbox_run("%s sh -c '%s'", fixture.pod, cases[i].pod);
 		pod_snapshot(&fixture, "before");
@@ -245,7 +267,8 @@ Test(veth, failures_leave_nothing)
 		options.name = cases[i].name;
 		options.bridge = cases[i].bridge;
 		options.mtu = cases[i].mtu;
-		cr_expect_eq(flannel_veth_ensure(fixture.context, &options, NULL, &error), cases[i].code, "case %zu", i);
+		cr_expect_eq(flannel_veth_ensure(fixture.context, &options, NULL, &error), cases[i].code, "case %zu",
+			     i);
 		sandbox_expect_error(&error, cases[i].code, cases[i].part);
 		pod_snapshot(&fixture, "after");
 		pod_expect_unchanged(&fixture, "before", "after", "node");

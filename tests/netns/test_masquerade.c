@@ -148,7 +148,7 @@ static const char *receive(int fd, char *text, size_t size, uint16_t *ret_port)
 	socklen_t len = sizeof(address);
 	char byte;
 
-	if (poll(&readable, 1, 0) != 1)
+	if (poll(&readable, 1, RECEIVE_MS) != 1)
 		return "nothing came";
 	cr_assert_eq(recvfrom(fd, &byte, 1, 0, (struct sockaddr *)&address, &len), 1);
 	if (address.ss_family == AF_INET6) {

@@ -156,7 +156,7 @@ static void wait_until(struct fixture *fixture, const char *expected, const char
 
 /* our routes of both families, a line each; a new link has other flags for a moment */
 #define OURS                                                                                                           \
-	"{ ip route show proto 241; ip -6 route show proto 241; } | sed 's/ linkdown//; s/ pref medium//; s/ metric " \
+	"{ ip route show proto 241; ip -6 route show proto 241; } | sed 's/ linkdown//; s/ pref medium//; s/ metric "  \
 	"1024//; s/ *$//'"
 #define ONE "10.244.2.0/24 via 192.0.2.2 dev up0"
 #define SIX "fd00:2::/64 via fd00:1::2 dev up0"
@@ -309,8 +309,10 @@ Test(route_set, purge_deletes_what_an_earlier_run_left)
 	struct fixture fixture;
 
 	enter();
-	sandbox_run("ip route add 10.244.2.0/24 via 192.0.2.7 proto 241 && ip route add 10.244.9.0/24 via 192.0.2.9 proto 241 && "
-		    "ip -6 route add fd00:9::/64 via fd00:1::9 proto 241 && ip route add 10.244.8.0/24 via 192.0.2.8 proto 242");
+	sandbox_run("ip route add 10.244.2.0/24 via 192.0.2.7 proto 241 && ip route add 10.244.9.0/24 via 192.0.2.9 "
+		    "proto 241 && "
+		    "ip -6 route add fd00:9::/64 via fd00:1::9 proto 241 && ip route add 10.244.8.0/24 via 192.0.2.8 "
+		    "proto 242");
 	open_set(&fixture, 0);
 	add(fixture.set, "10.244.2.0/24", "192.0.2.2", NULL);
 	cr_expect_eq(apply(fixture.set), 1, "the wanted one is corrected");
@@ -375,9 +377,11 @@ static void take_away_and_wait(const char *link)
 		{"ip route change 10.244.2.0/24 via 192.0.2.2 mtu 1300 proto 241", 1},
 		{"ip route del 10.244.2.0/24 && ip route add 10.244.2.0/24 via 192.0.2.9 proto 241", 1},
 		{"ip link set up0 down && ip link set up0 up && ip addr replace fd00:1::1/64 dev up0 nodad", 2},
-		{"ip addr flush dev up0 && ip addr add 192.0.2.1/24 dev up0 && ip addr add fd00:1::1/64 dev up0 nodad", 1},
+		{"ip addr flush dev up0 && ip addr add 192.0.2.1/24 dev up0 && ip addr add fd00:1::1/64 dev up0 nodad",
+		 1},
 		{"ip addr del 192.0.2.1/24 dev up0 && ip addr add 192.0.2.1/24 dev up0", 1},
-		{"ip link del up0 && ip link add up0 type veth peer name up1 && ip link set up1 up && ip link set up0 up && "
+		{"ip link del up0 && ip link add up0 type veth peer name up1 && ip link set up1 up && ip link set up0 "
+		 "up && "
 		 "ip addr add 192.0.2.1/24 dev up0 && ip addr add fd00:1::1/64 dev up0 nodad",
 		 2},
 		{"ip route del 10.244.2.0/24", 1},
@@ -454,14 +458,16 @@ Test(route_set, waits_for_its_address_without_a_link_given)
 
 Test(route_set, waits_for_a_new_link_of_that_name)
 {
-	lose_the_link_and_wait("up0", "ip link del up0",
-			       "ip link add up0 type veth peer name up2 && ip link set up0 up && ip addr add 192.0.2.1/24 dev up0");
+	lose_the_link_and_wait(
+		"up0", "ip link del up0",
+		"ip link add up0 type veth peer name up2 && ip link set up0 up && ip addr add 192.0.2.1/24 dev up0");
 }
 
 Test(route_set, waits_for_a_new_link_without_a_link_given)
 {
-	lose_the_link_and_wait(NULL, "ip link del up0",
-			       "ip link add up0 type veth peer name up2 && ip link set up0 up && ip addr add 192.0.2.1/24 dev up0");
+	lose_the_link_and_wait(
+		NULL, "ip link del up0",
+		"ip link add up0 type veth peer name up2 && ip link set up0 up && ip addr add 192.0.2.1/24 dev up0");
 }
 
 /* a route that could never be set before comes with the address that leads to its gateway */
@@ -514,7 +520,8 @@ Test(route_set, foreign_route_under_the_key)
 }
 
 /* somebody puts a route of his own in the place of ours, by name: that is a conflict, too */
-static void put_foreign_in_our_place(const char *family, const char *key, const char *via, const char *other, const char *ours)
+static void put_foreign_in_our_place(const char *family, const char *key, const char *via, const char *other,
+				     const char *ours)
 {
 	struct fixture fixture;
 	char all[128], foreign[128];
@@ -637,8 +644,8 @@ Test(route_set, overrun)
 	}
 	apply(fixture.set);
 	turn(&fixture, 100);
-	cr_assert_eq(setsockopt(fl_monitor_get_fd(fixture.context->reconciler->monitor), SOL_SOCKET, SO_RCVBUFFORCE, &size,
-				sizeof(size)),
+	cr_assert_eq(setsockopt(fl_monitor_get_fd(fixture.context->reconciler->monitor), SOL_SOCKET, SO_RCVBUFFORCE,
+				&size, sizeof(size)),
 		     0);
 	sandbox_run("ip route flush proto 241");
 	wait_for(&fixture, &fixture.n_repaired, 500, "flush with a small queue");
@@ -732,8 +739,9 @@ Test(route_set, in_another_namespace)
 		options.netns_fd = sandbox_new_netns();
 		options.flags = flags;
 		sandbox_in(options.netns_fd, in);
-		sandbox_run("%s ip link add up0 type veth peer name up1 && %s ip link set up0 up && %s ip addr add 192.0.2.1/24 dev up0", in,
-			    in, in);
+		sandbox_run("%s ip link add up0 type veth peer name up1 && %s ip link set up0 up && %s ip addr add "
+			    "192.0.2.1/24 dev up0",
+			    in, in, in);
 		sandbox_assert_ok(flannel_context_new(&fixture.context, &options, &error), error);
 		close(options.netns_fd);
 		options.netns_fd = fixture.context->netns_fd;

@@ -117,84 +117,136 @@ static void describe(const struct fl_attachment_want *want, char *text, size_t s
 	}
 }
 
+/* options, and everything that they want */
+static const struct {
+	const char *name;
+	unsigned int flags;
+	struct given_address addresses[N_MAX];
+	struct given_route routes[N_MAX];
+	const char *expected;
+} wants[] = {
+	{"layer 2", 0, {{0}}, {{0}}, ""},
+	{"no gateway asked for", 0, {{"10.244.1.2/24", NULL}}, {{0}}, "address 10.244.1.2/24 gw  "},
+	{"given gateway, bridge not it",
+	 0,
+	 {{"10.244.1.2/24", "10.244.1.9"}},
+	 {{0}},
+	 "address 10.244.1.2/24 gw 10.244.1.9/32 "},
+	{"first host of the network",
+	 GATEWAY,
+	 {{"10.244.1.2/24", NULL}},
+	 {{0}},
+	 "address 10.244.1.2/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "},
+	{"given gateway on the bridge",
+	 GATEWAY,
+	 {{"10.244.1.2/24", "10.244.1.254"}},
+	 {{0}},
+	 "address 10.244.1.2/24 gw 10.244.1.254/32 bridge 10.244.1.254/24 "},
+	{"given gateway with a length",
+	 GATEWAY,
+	 {{"10.244.1.2/24", "10.244.1.254/24"}},
+	 {{0}},
+	 "address 10.244.1.2/24 gw 10.244.1.254/32 bridge 10.244.1.254/24 "},
+	{"default route",
+	 DEFAULT,
+	 {{"10.244.1.2/24", NULL}},
+	 {{0}},
+	 "address 10.244.1.2/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "
+	 "told 0.0.0.0/0 via 10.244.1.1/32 route 0.0.0.0/0 via 10.244.1.1/32 "},
+	{"IPv4 comes first on the bridge",
+	 DEFAULT,
+	 {{"fd00:10:244:1::2/64", NULL}, {"10.244.1.2/24", NULL}},
+	 {{0}},
+	 "address fd00:10:244:1::2/64 gw fd00:10:244:1::1/128 address 10.244.1.2/24 gw 10.244.1.1/32 "
+	 "bridge 10.244.1.1/24 bridge fd00:10:244:1::1/64 "
+	 "told 0.0.0.0/0 via 10.244.1.1/32 route 0.0.0.0/0 via 10.244.1.1/32 "
+	 "told ::/0 via fd00:10:244:1::1/128 route ::/0 via fd00:10:244:1::1/128 "},
+	{"two addresses of a network, one gateway",
+	 DEFAULT,
+	 {{"10.244.1.2/24", NULL}, {"10.244.1.3/24", NULL}},
+	 {{0}},
+	 "address 10.244.1.2/24 gw 10.244.1.1/32 address 10.244.1.3/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "
+	 "told 0.0.0.0/0 via 10.244.1.1/32 route 0.0.0.0/0 via 10.244.1.1/32 "},
+	{"two networks, the first one's gateway",
+	 DEFAULT,
+	 {{"10.1.0.2/24", NULL}, {"10.2.0.2/24", NULL}},
+	 {{0}},
+	 "address 10.1.0.2/24 gw 10.1.0.1/32 address 10.2.0.2/24 gw 10.2.0.1/32 bridge 10.1.0.1/24 "
+	 "bridge 10.2.0.1/24 told 0.0.0.0/0 via 10.1.0.1/32 route 0.0.0.0/0 via 10.1.0.1/32 "},
+	{"own default route with a gateway",
+	 DEFAULT,
+	 {{"10.244.1.2/24", NULL}},
+	 {{.dst = "0.0.0.0/0", .via = "10.244.1.7"}},
+	 "address 10.244.1.2/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "
+	 "told 0.0.0.0/0 via 10.244.1.7/32 route 0.0.0.0/0 via 10.244.1.7/32 "},
+	{"own default route without one counts as none",
+	 DEFAULT,
+	 {{"10.244.1.2/24", NULL}},
+	 {{.dst = "0.0.0.0/0"}},
+	 "address 10.244.1.2/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "
+	 "told 0.0.0.0/0 via  route 0.0.0.0/0 via 10.244.1.1/32 "
+	 "told 0.0.0.0/0 via 10.244.1.1/32 route 0.0.0.0/0 via 10.244.1.1/32 "},
+	{"a default route of the other family does not count",
+	 DEFAULT,
+	 {{"10.244.1.2/24", NULL}},
+	 {{.dst = "::/0", .via = "fd00::1"}},
+	 "address 10.244.1.2/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "
+	 "told ::/0 via fd00::1/128 route ::/0 via fd00::1/128 "
+	 "told 0.0.0.0/0 via 10.244.1.1/32 route 0.0.0.0/0 via 10.244.1.1/32 "},
+	{"routes take the first gateway",
+	 GATEWAY,
+	 {{"10.244.1.2/24", NULL}},
+	 {{.dst = "10.244.0.0/16"}, {.dst = "fd00::/48"}},
+	 "address 10.244.1.2/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "
+	 "told 10.244.0.0/16 via  route 10.244.0.0/16 via 10.244.1.1/32 told fd00::/48 via  route fd00::/48 "
+	 "via  "},
+	{"no gateway anywhere",
+	 0,
+	 {{"10.244.1.2/24", NULL}},
+	 {{.dst = "10.244.0.0/16"}},
+	 "address 10.244.1.2/24 gw  told 10.244.0.0/16 via  route 10.244.0.0/16 via  "},
+	{"link scope takes none",
+	 GATEWAY,
+	 {{"10.244.1.2/24", NULL}},
+	 {{.dst = "10.9.0.0/16", .scope = 253}},
+	 "address 10.244.1.2/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "
+	 "told 10.9.0.0/16 via  route 10.9.0.0/16 via  scope 253 "},
+	{"link scope keeps its own",
+	 GATEWAY,
+	 {{"10.244.1.2/24", NULL}},
+	 {{.dst = "10.9.0.0/16", .via = "10.244.1.5", .scope = 253}},
+	 "address 10.244.1.2/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "
+	 "told 10.9.0.0/16 via 10.244.1.5/32 route 10.9.0.0/16 via 10.244.1.5/32 scope 253 "},
+	{"everything of a route",
+	 0,
+	 {{"10.244.1.2/24", NULL}},
+	 {{.dst = "10.9.0.0/16",
+	   .via = "10.244.1.5",
+	   .mtu = 1300,
+	   .advmss = 1200,
+	   .priority = 7,
+	   .table = 1000,
+	   .scope = 200}},
+	 "address 10.244.1.2/24 gw  told 10.9.0.0/16 via 10.244.1.5/32 "
+	 "route 10.9.0.0/16 via 10.244.1.5/32 metric 7 table 1000 scope 200 mtu 1300 advmss 1200 "},
+};
+
 Test(attachment_want, table)
 {
-	static const struct {
-		const char *name;
-		unsigned int flags;
-		struct given_address addresses[N_MAX];
-		struct given_route routes[N_MAX];
-		const char *expected;
-	} cases[] = {
-		{"layer 2", 0, {{0}}, {{0}}, ""},
-		{"no gateway asked for", 0, {{"10.244.1.2/24", NULL}}, {{0}}, "address 10.244.1.2/24 gw  "},
-		{"given gateway, bridge not it", 0, {{"10.244.1.2/24", "10.244.1.9"}}, {{0}},
-		 "address 10.244.1.2/24 gw 10.244.1.9/32 "},
-		{"first host of the network", GATEWAY, {{"10.244.1.2/24", NULL}}, {{0}},
-		 "address 10.244.1.2/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "},
-		{"given gateway on the bridge", GATEWAY, {{"10.244.1.2/24", "10.244.1.254"}}, {{0}},
-		 "address 10.244.1.2/24 gw 10.244.1.254/32 bridge 10.244.1.254/24 "},
-		{"given gateway with a length", GATEWAY, {{"10.244.1.2/24", "10.244.1.254/24"}}, {{0}},
-		 "address 10.244.1.2/24 gw 10.244.1.254/32 bridge 10.244.1.254/24 "},
-		{"default route", DEFAULT, {{"10.244.1.2/24", NULL}}, {{0}},
-		 "address 10.244.1.2/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "
-		 "told 0.0.0.0/0 via 10.244.1.1/32 route 0.0.0.0/0 via 10.244.1.1/32 "},
-		{"IPv4 comes first on the bridge", DEFAULT, {{"fd00:10:244:1::2/64", NULL}, {"10.244.1.2/24", NULL}},
-		 {{0}},
-		 "address fd00:10:244:1::2/64 gw fd00:10:244:1::1/128 address 10.244.1.2/24 gw 10.244.1.1/32 "
-		 "bridge 10.244.1.1/24 bridge fd00:10:244:1::1/64 "
-		 "told 0.0.0.0/0 via 10.244.1.1/32 route 0.0.0.0/0 via 10.244.1.1/32 "
-		 "told ::/0 via fd00:10:244:1::1/128 route ::/0 via fd00:10:244:1::1/128 "},
-		{"two addresses of a network, one gateway", DEFAULT, {{"10.244.1.2/24", NULL}, {"10.244.1.3/24", NULL}},
-		 {{0}},
-		 "address 10.244.1.2/24 gw 10.244.1.1/32 address 10.244.1.3/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "
-		 "told 0.0.0.0/0 via 10.244.1.1/32 route 0.0.0.0/0 via 10.244.1.1/32 "},
-		{"two networks, the first one's gateway", DEFAULT, {{"10.1.0.2/24", NULL}, {"10.2.0.2/24", NULL}}, {{0}},
-		 "address 10.1.0.2/24 gw 10.1.0.1/32 address 10.2.0.2/24 gw 10.2.0.1/32 bridge 10.1.0.1/24 "
-		 "bridge 10.2.0.1/24 told 0.0.0.0/0 via 10.1.0.1/32 route 0.0.0.0/0 via 10.1.0.1/32 "},
-		{"own default route with a gateway", DEFAULT, {{"10.244.1.2/24", NULL}}, {{.dst = "0.0.0.0/0", .via = "10.244.1.7"}},
-		 "address 10.244.1.2/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "
-		 "told 0.0.0.0/0 via 10.244.1.7/32 route 0.0.0.0/0 via 10.244.1.7/32 "},
-		{"own default route without one counts as none", DEFAULT, {{"10.244.1.2/24", NULL}}, {{.dst = "0.0.0.0/0"}},
-		 "address 10.244.1.2/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "
-		 "told 0.0.0.0/0 via  route 0.0.0.0/0 via 10.244.1.1/32 "
-		 "told 0.0.0.0/0 via 10.244.1.1/32 route 0.0.0.0/0 via 10.244.1.1/32 "},
-		{"a default route of the other family does not count", DEFAULT, {{"10.244.1.2/24", NULL}},
-		 {{.dst = "::/0", .via = "fd00::1"}},
-		 "address 10.244.1.2/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "
-		 "told ::/0 via fd00::1/128 route ::/0 via fd00::1/128 "
-		 "told 0.0.0.0/0 via 10.244.1.1/32 route 0.0.0.0/0 via 10.244.1.1/32 "},
-		{"routes take the first gateway", GATEWAY, {{"10.244.1.2/24", NULL}}, {{.dst = "10.244.0.0/16"}, {.dst = "fd00::/48"}},
-		 "address 10.244.1.2/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "
-		 "told 10.244.0.0/16 via  route 10.244.0.0/16 via 10.244.1.1/32 told fd00::/48 via  route fd00::/48 via  "},
-		{"no gateway anywhere", 0, {{"10.244.1.2/24", NULL}}, {{.dst = "10.244.0.0/16"}},
-		 "address 10.244.1.2/24 gw  told 10.244.0.0/16 via  route 10.244.0.0/16 via  "},
-		{"link scope takes none", GATEWAY, {{"10.244.1.2/24", NULL}}, {{.dst = "10.9.0.0/16", .scope = 253}},
-		 "address 10.244.1.2/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "
-		 "told 10.9.0.0/16 via  route 10.9.0.0/16 via  scope 253 "},
-		{"link scope keeps its own", GATEWAY, {{"10.244.1.2/24", NULL}}, {{.dst = "10.9.0.0/16", .via = "10.244.1.5", .scope = 253}},
-		 "address 10.244.1.2/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "
-		 "told 10.9.0.0/16 via 10.244.1.5/32 route 10.9.0.0/16 via 10.244.1.5/32 scope 253 "},
-		{"everything of a route", 0, {{"10.244.1.2/24", NULL}},
-		 {{.dst = "10.9.0.0/16", .via = "10.244.1.5", .mtu = 1300, .advmss = 1200, .priority = 7, .table = 1000, .scope = 200}},
-		 "address 10.244.1.2/24 gw  told 10.9.0.0/16 via 10.244.1.5/32 "
-		 "route 10.9.0.0/16 via 10.244.1.5/32 metric 7 table 1000 scope 200 mtu 1300 advmss 1200 "},
-	};
-
-	for (size_t i = 0; i < FL_N_ELEMENTS(cases); i++) {
+	for (size_t i = 0; i < FL_N_ELEMENTS(wants); i++) {
 		struct flannel_error *error = NULL;
 		struct fl_attachment_want want;
 		struct scratch scratch;
 		char text[2048];
 
-		build(&scratch, cases[i].flags, cases[i].addresses, cases[i].routes);
-		cr_assert_eq(fl_attachment_check(&scratch.options, &error), 0, "%s: %s", cases[i].name,
+		build(&scratch, wants[i].flags, wants[i].addresses, wants[i].routes);
+		cr_assert_eq(fl_attachment_check(&scratch.options, &error), 0, "%s: %s", wants[i].name,
 			     flannel_error_get_message(error));
-		cr_assert_eq(fl_attachment_want(&scratch.options, &want, &error), 0, "%s: %s", cases[i].name,
+		cr_assert_eq(fl_attachment_want(&scratch.options, &want, &error), 0, "%s: %s", wants[i].name,
 			     flannel_error_get_message(error));
 		describe(&want, text, sizeof(text));
-		cr_expect_str_eq(text, cases[i].expected, "%s:\n  gave     %s\n  expected %s", cases[i].name, text,
-				 cases[i].expected);
+		cr_expect_str_eq(text, wants[i].expected, "%s:\n  gave     %s\n  expected %s", wants[i].name, text,
+				 wants[i].expected);
 		fl_attachment_want_clear(&want);
 	}
 }
@@ -345,8 +397,9 @@ Test(attachment_check, one_flaw_each)
 		part = plant(&scratch, (enum flaw)flaw);
 		cr_expect_eq(fl_attachment_check(&scratch.options, &error), part ? -EINVAL : 0, "flaw %d", flaw);
 		if (part)
-			cr_expect_not_null(strstr(flannel_error_get_message(error), part), "flaw %d: \"%s\" lacks \"%s\"",
-					   flaw, flannel_error_get_message(error), part);
+			cr_expect_not_null(strstr(flannel_error_get_message(error), part),
+					   "flaw %d: \"%s\" lacks \"%s\"", flaw, flannel_error_get_message(error),
+					   part);
 		flannel_error_unref(error);
 	}
 }
@@ -386,11 +439,26 @@ Test(attachment_fit_address, table)
 			found[n].address = prefix(cases[i].found[n]);
 			n++;
 		}
-		r = fl_attachment_fit_address(&wanted, found, n, &other);
+		r = fl_attachment_fit_address(&wanted, NULL, 0, found, n, &other);
 		cr_expect_eq(r, cases[i].result, "case %zu: %d", i, r);
 		if (cases[i].other < 0)
 			cr_expect_null(other, "case %zu", i);
 		else
 			cr_expect_eq(other, &found[cases[i].other].address, "case %zu", i);
 	}
+}
+
+Test(attachment_fit_address, other_gateways_of_the_same_call_are_not_in_the_way)
+{
+	struct flannel_prefix kept[2];
+	struct fl_interface_address found[2] = {{.ifindex = 2}, {.ifindex = 2}};
+	const struct flannel_prefix *other = NULL;
+
+	cr_assert_eq(flannel_prefix_parse("10.22.1.1/24", &kept[0]), 0);
+	cr_assert_eq(flannel_prefix_parse("10.33.1.1/24", &kept[1]), 0);
+	found[0].address = kept[0];
+	cr_assert_eq(flannel_prefix_parse("10.44.1.1/24", &found[1].address), 0);
+	cr_assert_eq(fl_attachment_fit_address(&kept[1], kept, 2, found, 1, &other), 0);
+	cr_assert_eq(fl_attachment_fit_address(&kept[1], kept, 2, found, 2, &other), -EEXIST);
+	cr_assert_eq(other, &found[1].address);
 }

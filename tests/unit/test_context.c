@@ -205,9 +205,10 @@ Test(event, come_out_in_order_and_make_the_descriptor_readable)
 /* every kind has a word */
 Test(event, names_of_types)
 {
-	static const char *const names[] = {"lease-acquired", "lease-renewed", "lease-lost",	"lease-failed", "peer-added",
-					    "peer-changed",   "peer-removed",  "store-lost",	"store-back",	"repaired",
-					    "object-failed",  "node-ready",    "node-failed"};
+	static const char *const names[] = {"lease-acquired", "lease-renewed", "lease-lost",    "lease-failed",
+					    "peer-added",     "peer-changed",  "peer-removed",  "store-lost",
+					    "store-back",     "repaired",      "object-failed", "node-ready",
+					    "node-failed"};
 	struct flannel_context *context = make_context();
 
 	for (size_t i = 0; i < FL_N_ELEMENTS(names); i++) {
@@ -365,7 +366,8 @@ Test(attachment, bad_input)
 	struct flannel_error *error = NULL;
 	struct flannel_attachment *attachment = NULL;
 	struct flannel_attachment_options options = {.size = sizeof(options), .netns_fd = -1};
-	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), uts = open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
+	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC),
+	    uts = open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
 
 	expect_error(flannel_attachment_attach(NULL, &options, &attachment, &error), &error, -EINVAL, "NULL");
 	expect_error(flannel_attachment_attach(context, NULL, &attachment, &error), &error, -EINVAL, "NULL");

@@ -125,3 +125,20 @@ Test(plan, what_is_needed_comes_first_and_deletion_last)
 	cr_assert_eq(plan.operations[3].object.route.metric, 0, "equal ranks keep their order");
 	cr_assert_eq(plan.operations[4].object.route.metric, 4);
 }
+
+Test(plan, a_route_to_the_gateway_comes_before_the_routes_through_it)
+{
+	FL_CLEANUP_PLAN struct fl_plan plan = {0};
+	struct fl_object through = make_route("10.244.2.0/24", "192.0.2.2", "eth0", 241);
+	struct fl_object to = make_route("192.0.2.2/32", NULL, "eth0", 241);
+
+	cr_assert_eq(fl_plan_add(&plan, FL_VERB_DELETE, &to, &to, NULL), 0);
+	cr_assert_eq(fl_plan_add(&plan, FL_VERB_DELETE, &through, &through, NULL), 0);
+	cr_assert_eq(fl_plan_add(&plan, FL_VERB_CREATE, &through, NULL, NULL), 0);
+	cr_assert_eq(fl_plan_add(&plan, FL_VERB_CREATE, &to, NULL, NULL), 0);
+	cr_assert_eq(fl_plan_sort(&plan, NULL), 0);
+	cr_assert_eq(plan.operations[0].object.route.via.family, 0, "made first");
+	cr_assert_neq(plan.operations[1].object.route.via.family, 0);
+	cr_assert_neq(plan.operations[2].object.route.via.family, 0, "deleted first");
+	cr_assert_eq(plan.operations[3].object.route.via.family, 0);
+}
