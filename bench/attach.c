@@ -47,7 +47,7 @@ static int make_netns(int node_fd)
 static double run(const char *program, const char *config, char **environment)
 {
 	posix_spawn_file_actions_t actions;
-	char *argv[] = { (char *)program, NULL };
+	char *argv[] = {(char *)program, NULL};
 	double begin = now_ms();
 	int status = -1;
 	pid_t pid;
@@ -65,7 +65,7 @@ static double run(const char *program, const char *config, char **environment)
 static double call(const struct plugin *plugin, const char *command, int netns_fd, unsigned int number)
 {
 	char command_text[32], id[48], netns[64], path[512];
-	char *environment[] = { command_text, id, netns, path, "CNI_IFNAME=eth0", NULL };
+	char *environment[] = {command_text, id, netns, path, "CNI_IFNAME=eth0", NULL};
 	double ms;
 
 	snprintf(command_text, sizeof(command_text), "CNI_COMMAND=%s", command);
@@ -83,7 +83,7 @@ static int round_of(const struct plugin *plugins, int n_plugins, const char *emp
 		    int i, double *empty_ms, double *floor_ms)
 {
 	unsigned int number = (unsigned int)i * 4 + 100000;
-	int netns_fds[3] = { -1, -1, -1 };
+	int netns_fds[3] = {-1, -1, -1};
 	double begin;
 
 	for (int j = 0; j <= n_plugins; j++)
@@ -92,7 +92,7 @@ static int round_of(const struct plugin *plugins, int n_plugins, const char *emp
 	if (floor_attach(netns_fds[0], node_fd, bridge, (unsigned int)i) < 0)
 		return -1;
 	floor_ms[i] = now_ms() - begin;
-	empty_ms[i] = run(empty, "/dev/null", (char *[]){ NULL });
+	empty_ms[i] = run(empty, "/dev/null", (char *[]){NULL});
 	for (int j = 0; j < n_plugins; j++)
 		plugins[j].add[i] = call(&plugins[j], "ADD", netns_fds[j + 1], number + (unsigned int)j);
 	for (int j = 0; j < n_plugins; j++)
@@ -112,15 +112,16 @@ int main(int argc, char **argv)
 	int node_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	double *times = calloc((size_t)(runs + 1) * 6, sizeof(double)), *empty_ms = times, *floor_ms = times + runs;
 	double base, ours;
-	struct plugin plugins[2] = { 0 };
+	struct plugin plugins[2] = {0};
 
 	if (runs < 1 || !times) {
-		fprintf(stderr, "usage: attach RUNS PODS BRIDGE EMPTY PLUGIN CONFIG [PEER-PLUGIN PEER-CONFIG PEER-PATH]\n");
+		fprintf(stderr,
+			"usage: attach RUNS PODS BRIDGE EMPTY PLUGIN CONFIG [PEER-PLUGIN PEER-CONFIG PEER-PATH]\n");
 		return 2;
 	}
-	plugins[0] = (struct plugin){ argv[5], argv[6], getenv("CNI_PATH"), times + 2 * runs, times + 3 * runs };
+	plugins[0] = (struct plugin){argv[5], argv[6], getenv("CNI_PATH"), times + 2 * runs, times + 3 * runs};
 	if (n_plugins == 2)
-		plugins[1] = (struct plugin){ argv[7], argv[8], argv[9], times + 4 * runs, times + 5 * runs };
+		plugins[1] = (struct plugin){argv[7], argv[8], argv[9], times + 4 * runs, times + 5 * runs};
 	for (int i = 0; i < pods; i++) {
 		if (call(&plugins[0], "ADD", make_netns(node_fd), (unsigned int)i) < 0)
 			return 1;

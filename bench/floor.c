@@ -66,7 +66,7 @@ static int open_socket(void)
 /* the pair, the other end made inside its namespace */
 static int make_pair(int fd, int netns_fd, unsigned int bridge_ifindex, unsigned int number)
 {
-	struct ifinfomsg link = { .ifi_flags = IFF_UP, .ifi_change = IFF_UP }, peer = { 0 };
+	struct ifinfomsg link = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP}, peer = {0};
 	struct rtattr *info, *data, *other;
 	struct message message;
 	char name[IFNAMSIZ];
@@ -91,9 +91,9 @@ static int make_pair(int fd, int netns_fd, unsigned int bridge_ifindex, unsigned
 static int configure(int fd, unsigned int number)
 {
 	uint32_t address = htonl(0x0a4d0002U + number), gateway = htonl(0x0a4d0001U);
-	struct ifaddrmsg ifa = { .ifa_family = AF_INET, .ifa_prefixlen = 16, .ifa_index = if_nametoindex("eth0") };
-	struct ifinfomsg link = { .ifi_index = (int)ifa.ifa_index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
-	struct rtmsg route = { .rtm_family = AF_INET, .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_BOOT };
+	struct ifaddrmsg ifa = {.ifa_family = AF_INET, .ifa_prefixlen = 16, .ifa_index = if_nametoindex("eth0")};
+	struct ifinfomsg link = {.ifi_index = (int)ifa.ifa_index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+	struct rtmsg route = {.rtm_family = AF_INET, .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_BOOT};
 	struct message message;
 	int r;
 

@@ -27,7 +27,8 @@ static void print_times(const char *what, double *times, int n)
 {
 	double middle = median(times, n);
 
-	printf("%-8s median %6.2f ms   min %6.2f   p90 %6.2f   (%d runs)\n", what, middle, times[0], times[n * 9 / 10], n);
+	printf("%-8s median %6.2f ms   min %6.2f   p90 %6.2f   (%d runs)\n", what, middle, times[0], times[n * 9 / 10],
+	       n);
 }
 
 /* a field of /proc/PID/status in KiB, 0 if it is not there */
@@ -54,7 +55,7 @@ static int wait_for_file(int inotify_fd, const char *name)
 	char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
 
 	for (;;) {
-		struct pollfd fd = { .fd = inotify_fd, .events = POLLIN };
+		struct pollfd fd = {.fd = inotify_fd, .events = POLLIN};
 		ssize_t n;
 
 		if (poll(&fd, 1, 10000) <= 0)
@@ -83,7 +84,7 @@ int main(int argc, char **argv)
 	}
 	inotify_add_watch(inotify_fd, dirname(directory), IN_MOVED_TO);
 	for (int i = -1; i < runs; i++) { /* the first round warms up and does not count */
-		char *empty_argv[] = { argv[3], NULL };
+		char *empty_argv[] = {argv[3], NULL};
 		double begin;
 		pid_t pid;
 

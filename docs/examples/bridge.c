@@ -14,9 +14,9 @@
 
 int main(int argc, char **argv)
 {
-	struct flannel_bridge_options bridge = { .size = sizeof(bridge), .n_addresses = 1 };
-	struct flannel_veth_options veth = { .size = sizeof(veth) };
-	struct flannel_link link = { .size = sizeof(link) };
+	struct flannel_bridge_options bridge = {.size = sizeof(bridge), .n_addresses = 1};
+	struct flannel_veth_options veth = {.size = sizeof(veth)};
+	struct flannel_link link = {.size = sizeof(link)};
 	struct flannel_context *context = NULL;
 	struct flannel_error *error = NULL;
 	struct flannel_prefix gateway;

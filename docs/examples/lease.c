@@ -23,7 +23,7 @@ static int fail(struct flannel_error *error)
 
 int main(int argc, char **argv)
 {
-	struct flannel_lease_options options = { .size = sizeof(options), .public_ip = argc == 3 ? argv[2] : "" };
+	struct flannel_lease_options options = {.size = sizeof(options), .public_ip = argc == 3 ? argv[2] : ""};
 	struct flannel_context *context = NULL;
 	struct flannel_request *request = NULL;
 	struct flannel_store *store = NULL;
@@ -37,8 +37,8 @@ int main(int argc, char **argv)
 	    flannel_lease_acquire(context, store, &options, &request, &error) < 0)
 		return fail(error);
 	for (;;) {
-		struct pollfd fds[] = { { .fd = flannel_context_get_fd(context), .events = POLLIN },
-					{ .fd = STDIN_FILENO, .events = POLLIN } };
+		struct pollfd fds[] = {{.fd = flannel_context_get_fd(context), .events = POLLIN},
+				       {.fd = STDIN_FILENO, .events = POLLIN}};
 
 		poll(fds, 2, -1);
 		if (fds[1].revents && read(STDIN_FILENO, &byte, 1) <= 0)

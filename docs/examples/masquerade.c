@@ -14,7 +14,7 @@
 
 int main(int argc, char **argv)
 {
-	struct flannel_masquerade_options options = { .size = sizeof(options) };
+	struct flannel_masquerade_options options = {.size = sizeof(options)};
 	struct flannel_context *context = NULL;
 	struct flannel_error *error = NULL;
 	int remove, r;

@@ -29,7 +29,7 @@ int main(int argc, char **argv)
 	if (flannel_context_new(&context, NULL, &error) < 0 || flannel_route_set_new(context, NULL, &set, &error) < 0)
 		return fail(flannel_error_get_message(error));
 	for (int i = 2; i + 1 < argc; i += 2) {
-		struct flannel_route route = { .size = sizeof(route), .link = argv[1] };
+		struct flannel_route route = {.size = sizeof(route), .link = argv[1]};
 
 		if (flannel_prefix_parse(argv[i], &route.dst) < 0 || flannel_prefix_parse(argv[i + 1], &route.via) < 0)
 			return fail("expected DESTINATION GATEWAY, such as 10.244.2.0/24 192.0.2.2");
@@ -39,8 +39,8 @@ int main(int argc, char **argv)
 	if (flannel_route_set_apply(set, &error) < 0)
 		return fail(flannel_error_get_message(error));
 	for (;;) {
-		struct pollfd fds[] = { { .fd = flannel_context_get_fd(context), .events = POLLIN },
-					{ .fd = STDIN_FILENO, .events = POLLIN } };
+		struct pollfd fds[] = {{.fd = flannel_context_get_fd(context), .events = POLLIN},
+				       {.fd = STDIN_FILENO, .events = POLLIN}};
 
 		while (flannel_context_next_event(context, &event) > 0) {
 			printf("%s %s\n", flannel_event_get_type_name(event), flannel_event_get_text(event));

@@ -154,8 +154,7 @@ FLANNEL_PUBLIC const struct flannel_link *flannel_attachment_get_bridge(const st
  *
  * Return: the link, owned by @attachment; NULL for NULL. Since: 0.1.
  */
-FLANNEL_PUBLIC const struct flannel_link *
-flannel_attachment_get_host_link(const struct flannel_attachment *attachment);
+FLANNEL_PUBLIC const struct flannel_link *flannel_attachment_get_host_link(const struct flannel_attachment *attachment);
 
 /**
  * flannel_attachment_get_container_link() - the container's end of the veth pair
@@ -163,8 +162,8 @@ flannel_attachment_get_host_link(const struct flannel_attachment *attachment);
  *
  * Return: the link, owned by @attachment; its ifindex is that in the container. NULL for NULL. Since: 0.1.
  */
-FLANNEL_PUBLIC const struct flannel_link *
-flannel_attachment_get_container_link(const struct flannel_attachment *attachment);
+FLANNEL_PUBLIC const struct flannel_link *flannel_attachment_get_container_link(
+	const struct flannel_attachment *attachment);
 
 /**
  * flannel_attachment_get_address() - an address of the container
@@ -173,8 +172,8 @@ flannel_attachment_get_container_link(const struct flannel_attachment *attachmen
  *
  * Return: the address with the gateway that was used, owned by @attachment; NULL beyond the last. Since: 0.1.
  */
-FLANNEL_PUBLIC const struct flannel_address *
-flannel_attachment_get_address(const struct flannel_attachment *attachment, size_t index);
+FLANNEL_PUBLIC const struct flannel_address *flannel_attachment_get_address(const struct flannel_attachment *attachment,
+									    size_t index);
 
 /**
  * flannel_attachment_get_route() - a route of the container
@@ -186,8 +185,8 @@ flannel_attachment_get_address(const struct flannel_attachment *attachment, size
  *
  * Return: the route, owned by @attachment; NULL beyond the last. Since: 0.1.
  */
-FLANNEL_PUBLIC const struct flannel_attachment_route *
-flannel_attachment_get_route(const struct flannel_attachment *attachment, size_t index);
+FLANNEL_PUBLIC const struct flannel_attachment_route *flannel_attachment_get_route(
+	const struct flannel_attachment *attachment, size_t index);
 
 /**
  * flannel_attachment_free() - done with the description of an attachment; the attachment itself stays

@@ -83,8 +83,7 @@ struct flannel_context_options {
  * Since: 0.1.
  */
 FLANNEL_PUBLIC int flannel_context_new(struct flannel_context **ret_context,
-				       const struct flannel_context_options *options,
-				       struct flannel_error **ret_error);
+				       const struct flannel_context_options *options, struct flannel_error **ret_error);
 
 /**
  * flannel_context_ref() - take one more reference

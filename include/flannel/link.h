@@ -78,9 +78,8 @@ struct flannel_link {
  *
  * Since: 0.1.
  */
-FLANNEL_PUBLIC int flannel_bridge_ensure(struct flannel_context *context,
-					 const struct flannel_bridge_options *options, struct flannel_link *ret_link,
-					 struct flannel_error **ret_error);
+FLANNEL_PUBLIC int flannel_bridge_ensure(struct flannel_context *context, const struct flannel_bridge_options *options,
+					 struct flannel_link *ret_link, struct flannel_error **ret_error);
 
 /**
  * struct flannel_veth_options - the veth pair that should exist

@@ -14,12 +14,7 @@ FLANNEL_BEGIN_DECLS
  */
 
 /** enum flannel_log_level - how urgent a message is; the values are syslog's (RFC 5424, section 6.2.1) */
-enum flannel_log_level {
-	FLANNEL_LOG_ERROR = 3,
-	FLANNEL_LOG_WARNING = 4,
-	FLANNEL_LOG_INFO = 6,
-	FLANNEL_LOG_DEBUG = 7
-};
+enum flannel_log_level { FLANNEL_LOG_ERROR = 3, FLANNEL_LOG_WARNING = 4, FLANNEL_LOG_INFO = 6, FLANNEL_LOG_DEBUG = 7 };
 
 /**
  * flannel_log_fn - receives each log message

@@ -94,8 +94,7 @@ FLANNEL_PUBLIC int flannel_netconf_get_network(const struct flannel_netconf *net
  * Return: 1; 0 if the family is not enabled; -EINVAL for NULL or another family. Since: 0.1.
  */
 FLANNEL_PUBLIC int flannel_netconf_get_subnet_range(const struct flannel_netconf *netconf, int family,
-						    struct flannel_prefix *ret_first,
-						    struct flannel_prefix *ret_last);
+						    struct flannel_prefix *ret_first, struct flannel_prefix *ret_last);
 
 /**
  * flannel_netconf_get_backend_type() - how nodes reach each other

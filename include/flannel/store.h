@@ -145,9 +145,8 @@ FLANNEL_PUBLIC int flannel_store_open(struct flannel_context *context, const cha
  *
  * Return: 0, or negative: -EINVAL (NULL, missing function), -E2BIG (newer header), -ENOMEM. Since: 0.1.
  */
-FLANNEL_PUBLIC int flannel_store_new(struct flannel_context *context, const struct flannel_store_ops *ops,
-				     void *impl, struct flannel_store **ret_store,
-				     struct flannel_error **ret_error);
+FLANNEL_PUBLIC int flannel_store_new(struct flannel_context *context, const struct flannel_store_ops *ops, void *impl,
+				     struct flannel_store **ret_store, struct flannel_error **ret_error);
 
 /**
  * flannel_store_ref() - take one more reference

@@ -12,19 +12,19 @@
 
 #define FL_CLEANUP(function) __attribute__((cleanup(function)))
 
-#define FL_TAKE(pointer)                          \
-	__extension__({                           \
-		__typeof__(pointer) _t = (pointer); \
-		(pointer) = NULL;                 \
-		_t;                               \
+#define FL_TAKE(pointer)                                                                                               \
+	__extension__({                                                                                                \
+		__typeof__(pointer) _t = (pointer);                                                                    \
+		(pointer) = NULL;                                                                                      \
+		_t;                                                                                                    \
 	})
 
 /* Defines name##p(), to be used with FL_CLEANUP, for a destructor that takes NULL. */
-#define FL_DEFINE_CLEANUP(type, name)              \
-	static inline void name##p(type *pointer)  \
-	{                                          \
-		if (*pointer)                      \
-			(void)name(*pointer);      \
+#define FL_DEFINE_CLEANUP(type, name)                                                                                  \
+	static inline void name##p(type *pointer)                                                                      \
+	{                                                                                                              \
+		if (*pointer)                                                                                          \
+			(void)name(*pointer);                                                                          \
 	}
 
 #define FL_N_ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))

@@ -15,8 +15,7 @@ int fl_file_read(const char *path, size_t max, char **ret_text, size_t *ret_len,
  * the new content, never a part. mode counts for a new file only; an existing regular file keeps its permissions.
  * The temporary file is gone on failure.
  */
-int fl_file_write_atomic(const char *path, const char *text, size_t len, mode_t mode,
-			 struct flannel_error **ret_error);
+int fl_file_write_atomic(const char *path, const char *text, size_t len, mode_t mode, struct flannel_error **ret_error);
 
 /* Could fl_file_write_atomic() replace path now? 0, or -EISDIR, -ENOENT, -ENOTDIR, -EACCES, -EROFS ... Changes nothing. */
 int fl_file_check_writable(const char *path, struct flannel_error **ret_error);

@@ -47,7 +47,7 @@ static int host_gw_want_peer(const struct flannel_netconf *netconf, const struct
 			     struct flannel_lease *peer, uint8_t route_protocol,
 			     struct fl_object objects[FL_PEER_OBJECTS_MAX], struct flannel_error **ret_error)
 {
-	const int families[] = { AF_INET, AF_INET6 };
+	const int families[] = {AF_INET, AF_INET6};
 	int n = 0;
 
 	for (size_t i = 0; i < FL_N_ELEMENTS(families); i++) {
@@ -58,12 +58,13 @@ static int host_gw_want_peer(const struct flannel_netconf *netconf, const struct
 		    flannel_lease_get_subnet(peer, families[i], &subnet) <= 0)
 			continue;
 		if (flannel_lease_get_public_ip(peer, families[i], &via) <= 0)
-			return fl_error_set(ret_error, -EINVAL, "node", "its lease has no public address of that family",
-					    "reach peer %s", flannel_prefix_format(&subnet, text, sizeof(text)));
+			return fl_error_set(ret_error, -EINVAL, "node",
+					    "its lease has no public address of that family", "reach peer %s",
+					    flannel_prefix_format(&subnet, text, sizeof(text)));
 		if (!flannel_prefix_contains(&network, &subnet) || subnet.plen <= network.plen)
 			return fl_error_set(ret_error, -ERANGE, "node", "its subnet is no part of the network",
 					    "reach peer %s", flannel_prefix_format(&subnet, text, sizeof(text)));
-		objects[n] = (struct fl_object){ .type = FL_OBJECT_ROUTE, .role = FL_ROLE_NODE };
+		objects[n] = (struct fl_object){.type = FL_OBJECT_ROUTE, .role = FL_ROLE_NODE};
 		objects[n].route = fl_route_main(&subnet, route_protocol);
 		objects[n].route.via = via;
 		memcpy(objects[n].route.link, underlay->name, sizeof(underlay->name));

@@ -9,7 +9,7 @@
 
 struct fl_route fl_route_main(const struct flannel_prefix *dst, uint8_t protocol)
 {
-	struct fl_route route = { .dst = *dst, .table = FL_ROUTE_TABLE_MAIN, .protocol = protocol };
+	struct fl_route route = {.dst = *dst, .table = FL_ROUTE_TABLE_MAIN, .protocol = protocol};
 
 	route.type = FL_ROUTE_TYPE_UNICAST;
 	route.scope = FL_ROUTE_SCOPE_UNIVERSE;

@@ -25,18 +25,18 @@ enum fl_object_type { FL_OBJECT_LINK, FL_OBJECT_SYSCTL, FL_OBJECT_ADDRESS, FL_OB
 enum fl_link_attribute {
 	FL_LINK_MTU = 1 << 0,
 	FL_LINK_MAC = 1 << 1,
-	FL_LINK_UP = 1 << 2,	  /* .up */
-	FL_LINK_PROMISC = 1 << 3, /* .promisc */
-	FL_LINK_MASTER = 1 << 4,  /* .master, "" detaches */
-	FL_LINK_HAIRPIN = 1 << 5, /* bridge port, .hairpin */
+	FL_LINK_UP = 1 << 2,       /* .up */
+	FL_LINK_PROMISC = 1 << 3,  /* .promisc */
+	FL_LINK_MASTER = 1 << 4,   /* .master, "" detaches */
+	FL_LINK_HAIRPIN = 1 << 5,  /* bridge port, .hairpin */
 	FL_LINK_ISOLATED = 1 << 6, /* bridge port, .isolated */
-	FL_LINK_ALIAS = 1 << 7	  /* .alias */
+	FL_LINK_ALIAS = 1 << 7     /* .alias */
 };
 
 /* key: role and name */
 struct fl_link {
 	char name[FLANNEL_IFNAME_SIZE];
-	char kind[16]; /* "bridge", "veth" */
+	char kind[16];    /* "bridge", "veth" */
 	unsigned int set; /* enum fl_link_attribute, or-ed */
 	uint32_t mtu;
 	uint8_t mac[FL_MAC_LEN];
@@ -77,7 +77,7 @@ struct fl_address {
 /* key: role, table, dst and metric */
 struct fl_route {
 	struct flannel_prefix dst;
-	struct flannel_prefix via; /* AF_UNSPEC for none */
+	struct flannel_prefix via;      /* AF_UNSPEC for none */
 	char link[FLANNEL_IFNAME_SIZE]; /* "" lets the kernel find it */
 	uint32_t table;
 	uint32_t metric; /* never 0 for IPv6: the kernel's default is written out */

@@ -10,7 +10,7 @@
 void fl_plan_clear(struct fl_plan *plan)
 {
 	free(plan->operations);
-	*plan = (struct fl_plan){ 0 };
+	*plan = (struct fl_plan){0};
 }
 
 int fl_plan_add(struct fl_plan *plan, enum fl_verb verb, const struct fl_object *object, const struct fl_object *before,
@@ -28,7 +28,7 @@ int fl_plan_add(struct fl_plan *plan, enum fl_verb verb, const struct fl_object 
 		plan->n_allocated = n;
 	}
 	operation = &plan->operations[plan->n_operations++];
-	*operation = (struct fl_operation){ .verb = verb, .object = *object };
+	*operation = (struct fl_operation){.verb = verb, .object = *object};
 	if (before)
 		operation->before = *before;
 	return 0;
@@ -100,9 +100,9 @@ int fl_plan_compare(struct fl_plan *plan, const struct fl_object *wanted, const 
 	if (!found)
 		r = fl_plan_add(plan, FL_VERB_CREATE, wanted, NULL, ret_error);
 	else if (!wanted)
-		r = fl_ownership_of(found, rules) == FL_OURS ?
-			    fl_plan_add(plan, FL_VERB_DELETE, found, found, ret_error) :
-			    -ENOENT;
+		r = fl_ownership_of(found, rules) == FL_OURS
+			    ? fl_plan_add(plan, FL_VERB_DELETE, found, found, ret_error)
+			    : -ENOENT;
 	else if (fl_object_satisfies(found, wanted))
 		return 0;
 	else if (fl_ownership_of(found, rules) == FL_FOREIGN)

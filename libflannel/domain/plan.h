@@ -21,8 +21,8 @@ struct fl_plan {
 };
 
 void fl_plan_clear(struct fl_plan *plan);
-int fl_plan_add(struct fl_plan *plan, enum fl_verb verb, const struct fl_object *object,
-		const struct fl_object *before, struct flannel_error **ret_error);
+int fl_plan_add(struct fl_plan *plan, enum fl_verb verb, const struct fl_object *object, const struct fl_object *before,
+		struct flannel_error **ret_error);
 
 /* puts operations into the order described above; stable */
 int fl_plan_sort(struct fl_plan *plan, struct flannel_error **ret_error);
@@ -36,7 +36,7 @@ enum fl_ownership {
 
 struct fl_ownership_rules {
 	uint8_t route_protocol;
-	struct flannel_prefix network;	/* destinations in it, with protocol boot, are flannel's; AF_UNSPEC: none */
+	struct flannel_prefix network; /* destinations in it, with protocol boot, are flannel's; AF_UNSPEC: none */
 	struct flannel_prefix network6;
 };
 

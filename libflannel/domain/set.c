@@ -17,7 +17,7 @@ struct owner_list {
 };
 
 struct fl_set {
-	void *by_key;	/* tsearch tree of struct fl_entry */
+	void *by_key;   /* tsearch tree of struct fl_entry */
 	void *by_owner; /* tsearch tree of struct owner_list */
 	size_t n_entries;
 };
@@ -67,7 +67,7 @@ struct fl_set *fl_set_free(struct fl_set *set)
 
 struct fl_entry *fl_set_find(const struct fl_set *set, const struct fl_object *object)
 {
-	struct fl_entry key = { .object = *object };
+	struct fl_entry key = {.object = *object};
 	struct fl_entry **node = tfind(&key, &set->by_key, compare_entries);
 
 	return node ? *node : NULL;
@@ -76,7 +76,7 @@ struct fl_entry *fl_set_find(const struct fl_set *set, const struct fl_object *o
 /* the list of an owner, NULL if it owns nothing */
 static struct owner_list *find_owner(const struct fl_set *set, const void *owner)
 {
-	struct owner_list key = { .owner = owner };
+	struct owner_list key = {.owner = owner};
 	struct owner_list **node = tfind(&key, &set->by_owner, compare_owners);
 
 	return node ? *node : NULL;
@@ -199,7 +199,7 @@ static void each_visit(const void *node, VISIT which, void *closure)
 
 int fl_set_each(const struct fl_set *set, int (*fn)(void *userdata, struct fl_entry *entry), void *userdata)
 {
-	struct each_closure each = { .fn = fn, .userdata = userdata };
+	struct each_closure each = {.fn = fn, .userdata = userdata};
 
 	twalk_r(set->by_key, each_visit, &each);
 	return each.result;

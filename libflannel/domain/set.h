@@ -20,7 +20,7 @@ struct fl_set;
 enum fl_entry_state {
 	FL_ENTRY_PENDING, /* not compared with the kernel since it was added or changed */
 	FL_ENTRY_IN_FORCE,
-	FL_ENTRY_FAILED	  /* error says why; tried again at retry_ns */
+	FL_ENTRY_FAILED /* error says why; tried again at retry_ns */
 };
 
 struct fl_entry {
@@ -31,10 +31,10 @@ struct fl_entry {
 	uint64_t retry_ns;
 	uint32_t n_failures;
 	struct fl_entry *owner_next; /* other entries of the same owner */
-	bool in_kernel;		     /* the kernel has an object of ours under this key */
-	bool repairing;		     /* was in force until somebody else changed it */
-	uint32_t n_repairs;	     /* in quick succession: somebody keeps changing it */
-	uint64_t in_force_ns;	     /* since when it is in force */
+	bool in_kernel;              /* the kernel has an object of ours under this key */
+	bool repairing;              /* was in force until somebody else changed it */
+	uint32_t n_repairs;          /* in quick succession: somebody keeps changing it */
+	uint64_t in_force_ns;        /* since when it is in force */
 };
 
 int fl_set_new(struct fl_set **ret_set, struct flannel_error **ret_error);

@@ -29,7 +29,7 @@ struct flannel_context {
 	struct flannel_event *first_event;
 	struct flannel_event **last_event;
 	struct fl_source *wake; /* makes the descriptor readable when an event is queued outside of dispatch */
-	bool event_lost;	/* no memory for an event; told by the next dispatch */
+	bool event_lost;        /* no memory for an event; told by the next dispatch */
 
 	struct fl_rtnl *rtnl;
 	struct fl_nft *nft;

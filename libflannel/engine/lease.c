@@ -13,9 +13,9 @@
 
 /* which event a report is; 0 for those that the host does not see */
 static const enum flannel_event_type event_types[] = {
-	[FL_REQUEST_ACQUIRED] = FLANNEL_EVENT_LEASE_ACQUIRED,	[FL_REQUEST_RENEWED] = FLANNEL_EVENT_LEASE_RENEWED,
-	[FL_REQUEST_LOST] = FLANNEL_EVENT_LEASE_LOST,		[FL_REQUEST_FAILED] = FLANNEL_EVENT_LEASE_FAILED,
-	[FL_REQUEST_PEER_ADDED] = FLANNEL_EVENT_PEER_ADDED,	[FL_REQUEST_PEER_CHANGED] = FLANNEL_EVENT_PEER_CHANGED,
+	[FL_REQUEST_ACQUIRED] = FLANNEL_EVENT_LEASE_ACQUIRED,   [FL_REQUEST_RENEWED] = FLANNEL_EVENT_LEASE_RENEWED,
+	[FL_REQUEST_LOST] = FLANNEL_EVENT_LEASE_LOST,           [FL_REQUEST_FAILED] = FLANNEL_EVENT_LEASE_FAILED,
+	[FL_REQUEST_PEER_ADDED] = FLANNEL_EVENT_PEER_ADDED,     [FL_REQUEST_PEER_CHANGED] = FLANNEL_EVENT_PEER_CHANGED,
 	[FL_REQUEST_PEER_REMOVED] = FLANNEL_EVENT_PEER_REMOVED, [FL_REQUEST_STORE_LOST] = FLANNEL_EVENT_STORE_LOST,
 	[FL_REQUEST_STORE_BACK] = FLANNEL_EVENT_STORE_BACK,
 };
@@ -37,7 +37,8 @@ void fl_request_emit(struct flannel_context *context, const void *source, void *
 	}
 	if (!lease) {
 		fl_event_emit(context, source, userdata, type, NULL, NULL, "%s",
-			      type == FLANNEL_EVENT_STORE_BACK ? "the store answers again" : "the store does not answer");
+			      type == FLANNEL_EVENT_STORE_BACK ? "the store answers again"
+							       : "the store does not answer");
 		return;
 	}
 	if (flannel_lease_get_public_ip(lease, AF_INET, &address) > 0 ||
@@ -61,7 +62,7 @@ static int on_news(void *userdata, struct flannel_request *request, const struct
 static int parse_address(const char *text, int family, const char *option, struct flannel_prefix *ret_address,
 			 struct flannel_error **ret_error)
 {
-	struct flannel_prefix address = { 0 };
+	struct flannel_prefix address = {0};
 
 	if (text && (flannel_prefix_parse(text, &address) < 0 || address.family != family || strchr(text, '/')))
 		return fl_error_set(ret_error, -EINVAL, "argument",
@@ -87,8 +88,8 @@ static int check_previous(const struct flannel_prefix *previous, int family, con
 static int check_options(const struct flannel_lease_options *options, struct fl_request_options *ret_request,
 			 struct fl_identity *ret_identity, struct flannel_error **ret_error)
 {
-	struct fl_request_options request = { .lease_sec = options->lease_sec };
-	struct fl_identity identity = { .backend_type = options->backend_type };
+	struct fl_request_options request = {.lease_sec = options->lease_sec};
+	struct fl_identity identity = {.backend_type = options->backend_type};
 	int r = parse_address(options->public_ip, AF_INET, "public_ip", &identity.public_ip, ret_error);
 
 	if (r >= 0)
@@ -105,7 +106,7 @@ static int check_options(const struct flannel_lease_options *options, struct fl_
 	identity.backend_data = options->backend_data;
 	identity.backend_v6_data = options->backend_v6_data;
 	request.renew_margin_sec = options->renew_margin_sec;
-	request.previous = (struct fl_subnet_choice){ .subnet = options->previous, .subnet6 = options->previous6 };
+	request.previous = (struct fl_subnet_choice){.subnet = options->previous, .subnet6 = options->previous6};
 	*ret_request = request;
 	*ret_identity = identity;
 	return 0;

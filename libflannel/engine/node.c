@@ -129,8 +129,8 @@ static int check_options(const struct flannel_node_options *options, struct flan
 	if (options->subnet_file && !*options->subnet_file)
 		return fl_error_set(ret_error, -EINVAL, "argument", "expected a path", "subnet_file is \"\"");
 	if (options->n_interfaces && !options->interfaces)
-		return fl_error_set(ret_error, -EINVAL, "argument", "expected an array", "interfaces is NULL, n_interfaces %zu",
-				    options->n_interfaces);
+		return fl_error_set(ret_error, -EINVAL, "argument", "expected an array",
+				    "interfaces is NULL, n_interfaces %zu", options->n_interfaces);
 	return 0;
 }
 
@@ -214,7 +214,7 @@ static int read_subnet_file(struct flannel_node *node, struct fl_subnet_choice *
 {
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 	FL_CLEANUP(fl_freep) char *text = NULL;
-	struct fl_subnet_file file = { 0 };
+	struct fl_subnet_file file = {0};
 	size_t len;
 	int r = fl_file_make_parents(node->subnet_file, 0755, ret_error);
 
@@ -229,13 +229,13 @@ static int read_subnet_file(struct flannel_node *node, struct fl_subnet_choice *
 	else if (r != -ENOENT)
 		fl_log(&node->context->log, FLANNEL_LOG_WARNING, "node", "former subnet unknown: %s",
 		       flannel_error_get_message(error));
-	*ret_previous = (struct fl_subnet_choice){ .subnet = file.subnet, .subnet6 = file.subnet6 };
+	*ret_previous = (struct fl_subnet_choice){.subnet = file.subnet, .subnet6 = file.subnet6};
 	return 0;
 }
 
 int flannel_node_start(struct flannel_node *node, struct flannel_error **ret_error)
 {
-	struct fl_request_options options = { 0 };
+	struct fl_request_options options = {0};
 	int r;
 
 	if (!node)

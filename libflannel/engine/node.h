@@ -30,7 +30,7 @@ struct flannel_node {
 	uint32_t renew_margin_sec;
 
 	enum flannel_node_state state;
-	struct flannel_error *error;	   /* why it failed, or what is being retried */
+	struct flannel_error *error;       /* why it failed, or what is being retried */
 	struct flannel_error *store_error; /* the store does not answer */
 	struct flannel_request *request;
 	struct fl_underlay underlay;
@@ -40,8 +40,8 @@ struct flannel_node {
 	struct fl_reconciler *reconciler;
 
 	struct fl_subnet_choice programmed; /* what rules and subnet file speak of */
-	struct fl_subnet_choice sent;	    /* what the rules on their way speak of */
-	bool is_programming;		    /* rules are on their way */
+	struct fl_subnet_choice sent;       /* what the rules on their way speak of */
+	bool is_programming;                /* rules are on their way */
 	struct fl_source *nft_source;
 	struct fl_source *retry;
 	uint32_t n_failures;

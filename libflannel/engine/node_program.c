@@ -34,7 +34,7 @@ static void log_config(struct flannel_node *node, const struct flannel_netconf *
 static int find_underlay(struct flannel_node *node, const struct flannel_netconf *netconf,
 			 struct flannel_error **ret_error)
 {
-	struct fl_interface_request request = { .n_interfaces = node->n_interfaces };
+	struct fl_interface_request request = {.n_interfaces = node->n_interfaces};
 	struct flannel_prefix network;
 	struct fl_rtnl *rtnl;
 	int r = fl_context_get_rtnl(node->context, &rtnl, ret_error);
@@ -58,7 +58,7 @@ static int find_underlay(struct flannel_node *node, const struct flannel_netconf
 /* what the store is told of this node */
 static int set_identity(struct flannel_node *node, struct flannel_error **ret_error)
 {
-	struct fl_identity identity = { .backend_type = node->backend->name };
+	struct fl_identity identity = {.backend_type = node->backend->name};
 
 	identity.public_ip = node->underlay.public_ip;
 	identity.public_ip6 = node->underlay.public_ip6;
@@ -69,7 +69,7 @@ static int set_identity(struct flannel_node *node, struct flannel_error **ret_er
 static int set_networks(struct flannel_node *node, const struct flannel_netconf *netconf,
 			struct flannel_error **ret_error)
 {
-	struct flannel_prefix network = { 0 }, network6 = { 0 };
+	struct flannel_prefix network = {0}, network6 = {0};
 	int r = fl_reconciler_get(node->context, &node->reconciler, ret_error);
 
 	if (r < 0)
@@ -131,7 +131,7 @@ static void retry_or_fail(struct flannel_node *node, struct flannel_error *error
 static struct fl_subnet_choice held_subnets(const struct flannel_node *node)
 {
 	const struct flannel_lease *lease = flannel_request_get_lease(node->request);
-	struct fl_subnet_choice subnets = { 0 };
+	struct fl_subnet_choice subnets = {0};
 
 	flannel_lease_get_subnet(lease, AF_INET, &subnets.subnet);
 	flannel_lease_get_subnet(lease, AF_INET6, &subnets.subnet6);
@@ -143,7 +143,7 @@ static void write_subnet_file(struct flannel_node *node)
 {
 	const struct flannel_netconf *netconf = fl_request_get_netconf(node->request);
 	struct fl_subnet_choice subnets = held_subnets(node);
-	struct fl_subnet_file file = { .mtu = node->mtu, .ipmasq = node->ipmasq_value };
+	struct fl_subnet_file file = {.mtu = node->mtu, .ipmasq = node->ipmasq_value};
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 	FL_CLEANUP(fl_freep) char *text = NULL;
 	int r;
@@ -198,12 +198,12 @@ static size_t want_tables(struct flannel_node *node, struct fl_nft_table tables[
 {
 	const struct flannel_netconf *netconf = fl_request_get_netconf(node->request);
 	const struct fl_subnet_choice subnets = held_subnets(node);
-	const struct flannel_prefix *const own[] = { &subnets.subnet, &subnets.subnet6 };
-	const int families[] = { AF_INET, AF_INET6 };
+	const struct flannel_prefix *const own[] = {&subnets.subnet, &subnets.subnet6};
+	const int families[] = {AF_INET, AF_INET6};
 	size_t n = 0;
 
 	for (size_t i = 0; i < FL_N_ELEMENTS(families); i++) {
-		struct flannel_masquerade_options options = { .size = sizeof(options), .flags = node->masquerade };
+		struct flannel_masquerade_options options = {.size = sizeof(options), .flags = node->masquerade};
 
 		if (flannel_netconf_get_network(netconf, families[i], &options.network) <= 0)
 			continue;

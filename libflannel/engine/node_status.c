@@ -86,7 +86,7 @@ int flannel_node_get_peer(const struct flannel_node *node, size_t index, struct 
 	if (index >= peers->n_peers)
 		return 0;
 	peer = peers->peers[index];
-	*ret_peer = (struct flannel_node_peer){ .size = sizeof(*ret_peer), .lease = peer->lease };
+	*ret_peer = (struct flannel_node_peer){.size = sizeof(*ret_peer), .lease = peer->lease};
 	if (peer->data)
 		count_objects(node, peer->data, ret_peer);
 	return 1;

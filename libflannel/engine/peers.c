@@ -9,7 +9,7 @@
 /* order by IPv4 subnet, then by IPv6 subnet; a missing one comes first */
 static int compare_leases(const struct flannel_lease *a, const struct flannel_lease *b)
 {
-	struct flannel_prefix x = { 0 }, y = { 0 };
+	struct flannel_prefix x = {0}, y = {0};
 	int r;
 
 	flannel_lease_get_subnet(a, AF_INET, &x);
@@ -110,5 +110,5 @@ void fl_peers_clear(struct fl_peers *peers)
 		free(peers->peers[i]);
 	}
 	free(peers->peers);
-	*peers = (struct fl_peers){ 0 };
+	*peers = (struct fl_peers){0};
 }

@@ -14,7 +14,7 @@
 
 struct fl_peer {
 	struct flannel_lease *lease;
-	void *data;	     /* the user's */
+	void *data;          /* the user's */
 	uint32_t generation; /* the snapshot that named it last */
 };
 

@@ -232,10 +232,12 @@ int fl_request_check_identity(const struct flannel_request *request, struct flan
 	struct flannel_prefix network;
 
 	if (flannel_netconf_get_network(request->netconf, AF_INET, &network) > 0 && !request->public_ip.family)
-		return fl_error_set(ret_error, -EINVAL, AREA, "the network has IPv4, so the node needs a public IPv4 address",
+		return fl_error_set(ret_error, -EINVAL, AREA,
+				    "the network has IPv4, so the node needs a public IPv4 address",
 				    "acquire a subnet");
 	if (flannel_netconf_get_network(request->netconf, AF_INET6, &network) > 0 && !request->public_ip6.family)
-		return fl_error_set(ret_error, -EINVAL, AREA, "the network has IPv6, so the node needs a public IPv6 address",
+		return fl_error_set(ret_error, -EINVAL, AREA,
+				    "the network has IPv6, so the node needs a public IPv6 address",
 				    "acquire a subnet");
 	return 0;
 }

@@ -16,15 +16,15 @@
 #include "engine/store.h"
 
 enum fl_request_report {
-	FL_REQUEST_CONFIG,	 /* the configuration is known: set the identity now, or return negative to stop */
-	FL_REQUEST_ACQUIRED,	 /* lease */
-	FL_REQUEST_RENEWED,	 /* lease */
-	FL_REQUEST_LOST,	 /* lease: the old one; asked for again unless it was released */
-	FL_REQUEST_FAILED,	 /* error; retried if it is retryable, else the end */
-	FL_REQUEST_PEER_ADDED,	 /* peer */
+	FL_REQUEST_CONFIG,       /* the configuration is known: set the identity now, or return negative to stop */
+	FL_REQUEST_ACQUIRED,     /* lease */
+	FL_REQUEST_RENEWED,      /* lease */
+	FL_REQUEST_LOST,         /* lease: the old one; asked for again unless it was released */
+	FL_REQUEST_FAILED,       /* error; retried if it is retryable, else the end */
+	FL_REQUEST_PEER_ADDED,   /* peer */
 	FL_REQUEST_PEER_CHANGED, /* peer; lease: the old one */
 	FL_REQUEST_PEER_REMOVED, /* peer, freed after the call */
-	FL_REQUEST_STORE_LOST,	 /* error */
+	FL_REQUEST_STORE_LOST,   /* error */
 	FL_REQUEST_STORE_BACK
 };
 

@@ -18,9 +18,9 @@
 
 /* tells the user */
 int fl_request_report(struct flannel_request *request, enum fl_request_report what, struct flannel_lease *lease,
-		  struct fl_peer *peer, struct flannel_error *error, struct flannel_error **ret_error)
+		      struct fl_peer *peer, struct flannel_error *error, struct flannel_error **ret_error)
 {
-	struct fl_request_news news = { .report = what, .lease = lease, .peer = peer, .error = error };
+	struct fl_request_news news = {.report = what, .lease = lease, .peer = peer, .error = error};
 
 	return request->fn(request->userdata, request, &news, ret_error);
 }
@@ -46,7 +46,7 @@ void fl_request_fail(struct flannel_request *request, struct flannel_error *erro
 /* the subnets of a lease */
 struct fl_subnet_choice fl_request_subnets_of(const struct flannel_lease *lease)
 {
-	struct fl_subnet_choice subnets = { 0 };
+	struct fl_subnet_choice subnets = {0};
 
 	flannel_lease_get_subnet(lease, AF_INET, &subnets.subnet);
 	flannel_lease_get_subnet(lease, AF_INET6, &subnets.subnet6);
@@ -57,7 +57,7 @@ struct fl_subnet_choice fl_request_subnets_of(const struct flannel_lease *lease)
 static int make_lease(struct flannel_request *request, const struct fl_subnet_choice *subnets,
 		      struct flannel_lease **ret_lease, struct flannel_error **ret_error)
 {
-	struct flannel_lease_fields fields = { .size = sizeof(fields) };
+	struct flannel_lease_fields fields = {.size = sizeof(fields)};
 
 	fields.subnet = subnets->subnet;
 	fields.subnet6 = subnets->subnet6;
@@ -65,8 +65,8 @@ static int make_lease(struct flannel_request *request, const struct fl_subnet_ch
 		fields.public_ip = request->public_ip;
 	if (fields.subnet6.family)
 		fields.public_ip6 = request->public_ip6;
-	fields.backend_type = request->backend_type ? request->backend_type :
-						      flannel_netconf_get_backend_type(request->netconf);
+	fields.backend_type =
+		request->backend_type ? request->backend_type : flannel_netconf_get_backend_type(request->netconf);
 	fields.backend_data = fields.subnet.family ? request->backend_data : NULL;
 	fields.backend_v6_data = fields.subnet6.family ? request->backend_v6_data : NULL;
 	return flannel_lease_new(&fields, ret_lease, ret_error);
@@ -76,7 +76,7 @@ static int make_lease(struct flannel_request *request, const struct fl_subnet_ch
 static int collect_leases(const struct flannel_request *request, struct flannel_lease ***ret_leases, size_t *ret_n,
 			  struct flannel_error **ret_error)
 {
-	const struct fl_peers *lists[] = { &request->peers, &request->own };
+	const struct fl_peers *lists[] = {&request->peers, &request->own};
 	size_t n = 0;
 	struct flannel_lease **leases = calloc(request->peers.n_peers + request->own.n_peers + 1, sizeof(*leases));
 
@@ -235,7 +235,8 @@ static void hold(struct flannel_request *request, struct flannel_lease *stored)
 	fl_source_set_deadline(request->timer, deadline_ns);
 	request->step = STEP_HELD;
 	request->n_failures = 0;
-	(void)fl_request_report(request, renewed ? FL_REQUEST_RENEWED : FL_REQUEST_ACQUIRED, request->lease, NULL, NULL, NULL);
+	(void)fl_request_report(request, renewed ? FL_REQUEST_RENEWED : FL_REQUEST_ACQUIRED, request->lease, NULL, NULL,
+				NULL);
 }
 
 /* What was chosen is taken, or what was to be written is gone: choose again, at first at once. */
@@ -246,7 +247,7 @@ static void choose_again(struct flannel_request *request, int code)
 	if (code == -ENOENT)
 		fl_request_forget_own(request, request->lease);
 	else
-		request->options.previous = (struct fl_subnet_choice){ 0 };
+		request->options.previous = (struct fl_subnet_choice){0};
 	if (request->n_failures < QUICK_CHOICES) {
 		request->n_failures++;
 		fl_source_set_deadline(request->timer, fl_loop_now() + FL_NSEC_PER_MSEC);

@@ -7,8 +7,8 @@
 /* does a lease belong to this node: a public address in common */
 static bool is_own(const struct flannel_request *request, const struct flannel_lease *lease)
 {
-	const struct flannel_prefix *mine[] = { &request->public_ip, &request->public_ip6 };
-	const int families[] = { AF_INET, AF_INET6 };
+	const struct flannel_prefix *mine[] = {&request->public_ip, &request->public_ip6};
+	const int families[] = {AF_INET, AF_INET6};
 
 	for (size_t i = 0; i < FL_N_ELEMENTS(mine); i++) {
 		struct flannel_prefix theirs;

@@ -8,8 +8,8 @@
 #include "engine/request.h"
 
 enum fl_request_step {
-	STEP_CONFIG,	/* waits for the configuration */
-	STEP_SNAPSHOT,	/* waits for the first full list of leases */
+	STEP_CONFIG,    /* waits for the configuration */
+	STEP_SNAPSHOT,  /* waits for the first full list of leases */
 	STEP_ACQUIRING, /* a create, update or remove on the way to the lease runs */
 	STEP_HELD,
 	STEP_RENEWING,
@@ -25,7 +25,7 @@ struct flannel_request {
 	void *userdata;
 
 	enum fl_request_step step;
-	uint64_t pending; /* number of the store request that runs; 0: none */
+	uint64_t pending;               /* number of the store request that runs; 0: none */
 	struct flannel_lease *removing; /* the pending request removes this lease, which does not fit */
 	struct fl_source *timer;
 	uint32_t n_failures;
@@ -37,8 +37,8 @@ struct flannel_request {
 	struct flannel_lease *lease; /* held, or being written */
 	struct fl_peers peers;
 	struct fl_peers own; /* leases that the store has for this node's address: at most one, or a leftover */
-	bool is_watching;  /* the store was asked to tell of changes while there was no configuration */
-	bool is_listening; /* the list that was asked for last has begun; what came before belongs to an older one */
+	bool is_watching;    /* the store was asked to tell of changes while there was no configuration */
+	bool is_listening;   /* the list that was asked for last has begun; what came before belongs to an older one */
 	bool has_snapshot;
 	uint32_t generation;
 };

@@ -38,7 +38,7 @@ struct flannel_store {
 static bool deliver(struct flannel_store *store)
 {
 	for (int i = 0; i < MESSAGES_PER_DISPATCH; i++) {
-		struct flannel_store_message message = { .size = sizeof(message) };
+		struct flannel_store_message message = {.size = sizeof(message)};
 
 		if (store->ops.next(store->impl, &message) <= 0)
 			return false;
@@ -52,7 +52,7 @@ static bool deliver(struct flannel_store *store)
 /* It cannot go on: said once. Listening to its descriptor would only spin. */
 static void end(struct flannel_store *store, int code, struct flannel_error *cause)
 {
-	struct flannel_store_message lost = { .size = sizeof(lost), .type = FLANNEL_STORE_LOST };
+	struct flannel_store_message lost = {.size = sizeof(lost), .type = FLANNEL_STORE_LOST};
 	FL_CLEANUP_ERROR struct flannel_error *error = flannel_error_ref(cause);
 
 	store->has_ended = true;
@@ -197,8 +197,8 @@ const char *flannel_store_get_name(const struct flannel_store *store)
 int fl_store_claim(struct flannel_store *store, fl_store_fn fn, void *userdata, struct flannel_error **ret_error)
 {
 	if (store->fn)
-		return fl_error_set(ret_error, -EBUSY, AREA, "a lease request or a node uses it already", "use the %s store",
-				    store->ops.name);
+		return fl_error_set(ret_error, -EBUSY, AREA, "a lease request or a node uses it already",
+				    "use the %s store", store->ops.name);
 	store->fn = fn;
 	store->userdata = userdata;
 	return 0;
@@ -330,7 +330,8 @@ static int wait_for_reply(struct flannel_store *store, struct config_reply *repl
 	if (r < 0 || reply->has_come)
 		return r < 0 ? r : 0;
 	return fl_error_set_retryable(ret_error, -ETIMEDOUT, AREA,
-				      reply->error ? flannel_error_get_message(reply->error) : "it did not answer in time",
+				      reply->error ? flannel_error_get_message(reply->error)
+						   : "it did not answer in time",
 				      "put the network configuration into the %s store", store->ops.name);
 }
 
@@ -372,7 +373,7 @@ static int judge_reply(const struct config_reply *reply, const struct flannel_ne
 int flannel_store_set_config_sync(struct flannel_store *store, const char *config, unsigned int deadline_ms,
 				  struct flannel_error **ret_error)
 {
-	struct config_reply reply = { 0 };
+	struct config_reply reply = {0};
 	struct flannel_netconf *netconf = NULL;
 	int r;
 
@@ -380,8 +381,8 @@ int flannel_store_set_config_sync(struct flannel_store *store, const char *confi
 		return fl_error_set(ret_error, -EINVAL, "argument", "expected a store, a text and 1 to 60000 ms",
 				    "put the network configuration into the store within %u ms", deadline_ms);
 	if (store->fn)
-		return fl_error_set(ret_error, -EBUSY, AREA, "a lease request or a node uses it already", "use the %s store",
-				    store->ops.name);
+		return fl_error_set(ret_error, -EBUSY, AREA, "a lease request or a node uses it already",
+				    "use the %s store", store->ops.name);
 	r = flannel_netconf_parse(config, strlen(config), &netconf, ret_error);
 	if (r < 0)
 		return r;

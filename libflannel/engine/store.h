@@ -22,10 +22,10 @@ void fl_store_release(struct flannel_store *store);
 
 /* Requests; *ret_request is the number that the reply will carry. */
 int fl_store_get_config(struct flannel_store *store, uint64_t *ret_request, struct flannel_error **ret_error);
-int fl_store_create(struct flannel_store *store, struct flannel_lease *lease, uint32_t lease_sec,
-		    uint64_t *ret_request, struct flannel_error **ret_error);
-int fl_store_update(struct flannel_store *store, struct flannel_lease *lease, uint32_t lease_sec,
-		    uint64_t *ret_request, struct flannel_error **ret_error);
+int fl_store_create(struct flannel_store *store, struct flannel_lease *lease, uint32_t lease_sec, uint64_t *ret_request,
+		    struct flannel_error **ret_error);
+int fl_store_update(struct flannel_store *store, struct flannel_lease *lease, uint32_t lease_sec, uint64_t *ret_request,
+		    struct flannel_error **ret_error);
 int fl_store_remove(struct flannel_store *store, struct flannel_lease *lease, uint64_t *ret_request,
 		    struct flannel_error **ret_error);
 

@@ -40,7 +40,7 @@ static int list_links(struct fl_rtnl *rtnl, struct fl_interface_link **ret_links
 static int find_default(struct fl_rtnl *rtnl, int family, const struct fl_interface_link *links, size_t n_links,
 			uint32_t *ret_ifindex, struct flannel_error **ret_error)
 {
-	struct fl_route_filter filter = { .family = family, .dst = { .family = (uint16_t)family } };
+	struct fl_route_filter filter = {.family = family, .dst = {.family = (uint16_t)family}};
 	FL_CLEANUP(fl_freep) struct fl_route *routes = NULL;
 	size_t n = 0;
 	int r = fl_route_list(rtnl, &filter, &routes, &n, ret_error);
@@ -57,12 +57,12 @@ static int find_default(struct fl_rtnl *rtnl, int family, const struct fl_interf
 	return 0;
 }
 
-int fl_underlay_find(struct fl_rtnl *rtnl, const struct fl_interface_request *request,
-		     struct fl_underlay *ret_underlay, struct flannel_error **ret_error)
+int fl_underlay_find(struct fl_rtnl *rtnl, const struct fl_interface_request *request, struct fl_underlay *ret_underlay,
+		     struct flannel_error **ret_error)
 {
 	FL_CLEANUP(fl_freep) struct fl_interface_link *links = NULL;
 	FL_CLEANUP(fl_freep) struct fl_interface_address *addresses = NULL;
-	struct fl_interface_facts facts = { 0 };
+	struct fl_interface_facts facts = {0};
 	int r = list_links(rtnl, &links, &facts.n_links, ret_error);
 
 	if (r >= 0)

@@ -7,7 +7,7 @@
 #include "domain/interface.h"
 #include "sys/rtnl.h"
 
-int fl_underlay_find(struct fl_rtnl *rtnl, const struct fl_interface_request *request,
-		     struct fl_underlay *ret_underlay, struct flannel_error **ret_error);
+int fl_underlay_find(struct fl_rtnl *rtnl, const struct fl_interface_request *request, struct fl_underlay *ret_underlay,
+		     struct flannel_error **ret_error);
 
 #endif

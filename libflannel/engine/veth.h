@@ -7,7 +7,7 @@
 #include "engine/transaction.h"
 
 struct fl_veth_want {
-	const char *name; /* NULL: "veth" and eight random hexadecimal digits */
+	const char *name;   /* NULL: "veth" and eight random hexadecimal digits */
 	const char *bridge; /* NULL: none */
 	int peer_netns_fd;
 	const char *peer_name;

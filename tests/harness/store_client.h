@@ -40,7 +40,7 @@ static inline void store_client_open(struct store_client *client, const char *mo
 	struct flannel_error *error = NULL;
 	char uri[512];
 
-	*client = (struct store_client){ 0 };
+	*client = (struct store_client){0};
 	snprintf(uri, sizeof(uri), "embedded:%s", path);
 	if (fl_store_module_open(module_dir, uri, NULL, &client->ops, &client->impl, &client->handle, &error) < 0)
 		store_client_die(path, error);
@@ -55,11 +55,11 @@ static inline void store_client_close(struct store_client *client)
 /* the next message, waiting for it; to be cleared by the caller */
 static inline struct flannel_store_message store_client_next(struct store_client *client)
 {
-	struct flannel_store_message message = { .size = sizeof(message) };
+	struct flannel_store_message message = {.size = sizeof(message)};
 	struct flannel_error *error = NULL;
 
 	while (client->ops->next(client->impl, &message) == 0) {
-		struct pollfd fd = { .fd = client->ops->get_fd(client->impl), .events = POLLIN };
+		struct pollfd fd = {.fd = client->ops->get_fd(client->impl), .events = POLLIN};
 		int r = client->ops->dispatch(client->impl, &error);
 
 		if (r < 0)
@@ -130,8 +130,8 @@ static inline int store_client_put_config(struct store_client *client, const cha
 }
 
 /* calls fn for each lease that there is */
-static inline void store_client_list(struct store_client *client, void (*fn)(void *userdata, struct flannel_lease *lease),
-				     void *userdata)
+static inline void store_client_list(struct store_client *client,
+				     void (*fn)(void *userdata, struct flannel_lease *lease), void *userdata)
 {
 	struct flannel_error *error = NULL;
 	int type;

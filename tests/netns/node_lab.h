@@ -19,11 +19,12 @@
 
 #define LAB_PATIENCE_MS 10000
 #define LAB_CONFIG "{\"Network\":\"10.244.0.0/16\",\"Backend\":{\"Type\":\"host-gw\"}}"
-#define LAB_CONFIG_DUAL                                                                                             \
-	"{\"Network\":\"10.244.0.0/16\",\"EnableIPv6\":true,\"IPv6Network\":\"fd00:10:244::/48\"," \
+#define LAB_CONFIG_DUAL                                                                                                \
+	"{\"Network\":\"10.244.0.0/16\",\"EnableIPv6\":true,\"IPv6Network\":\"fd00:10:244::/48\","                     \
 	"\"Backend\":{\"Type\":\"host-gw\"}}"
-#define LAB_CONFIG6                                                                                                 \
-	"{\"EnableIPv4\":false,\"EnableIPv6\":true,\"IPv6Network\":\"fd00:10:244::/48\",\"Backend\":{\"Type\":\"host-gw\"}}"
+#define LAB_CONFIG6                                                                                                    \
+	"{\"EnableIPv4\":false,\"EnableIPv6\":true,\"IPv6Network\":\"fd00:10:244::/"                                   \
+	"48\",\"Backend\":{\"Type\":\"host-gw\"}}"
 #define LAB_VALUE(ip) "{\"PublicIP\":\"" ip "\",\"PublicIPv6\":null,\"BackendType\":\"host-gw\"}"
 #define LAB_VALUE_DUAL(ip, ip6) "{\"PublicIP\":\"" ip "\",\"PublicIPv6\":\"" ip6 "\",\"BackendType\":\"host-gw\"}"
 
@@ -43,14 +44,15 @@ struct lab {
 static inline void lab_open(struct lab *lab, const char *config)
 {
 	sandbox_enter();
-	sandbox_run("ip link add eth0 type veth peer name wire && ip link set wire up && ip link set eth0 up && ip address add 192.0.2.1/24 dev eth0 &&"
+	sandbox_run("ip link add eth0 type veth peer name wire && ip link set wire up && ip link set eth0 up && ip "
+		    "address add 192.0.2.1/24 dev eth0 &&"
 		    "ip address add 2001:db8::1/64 dev eth0 nodad && ip route add default via 192.0.2.254 &&"
 		    "ip -6 route add default via 2001:db8::fe");
-	*lab = (struct lab){ .dir = "/tmp/fl-node-XXXXXX" };
+	*lab = (struct lab){.dir = "/tmp/fl-node-XXXXXX"};
 	cr_assert_not_null(mkdtemp(lab->dir));
 	snprintf(lab->subnet_file, sizeof(lab->subnet_file), "%s/subnet.env", lab->dir);
 	snprintf(lab->helper, sizeof(lab->helper), "%s", TEST_NFT_HELPER);
-	lab->options = (struct flannel_node_options){ .size = sizeof(lab->options) };
+	lab->options = (struct flannel_node_options){.size = sizeof(lab->options)};
 	lab->options.subnet_file = lab->subnet_file;
 	lab->options.masquerade = FLANNEL_MASQUERADE_SNAT | FLANNEL_MASQUERADE_FORWARD;
 	lab->options.ipmasq_value = 1;
@@ -84,7 +86,7 @@ static inline void lab_write_file(const char *path, const char *text)
 /* makes the node and starts it; the result of the start */
 static inline int lab_start(struct lab *lab, struct flannel_error **ret_error)
 {
-	struct flannel_context_options options = { .size = sizeof(options) };
+	struct flannel_context_options options = {.size = sizeof(options)};
 	struct flannel_error *error = NULL;
 	char uri[128];
 
@@ -134,7 +136,7 @@ static inline bool lab_take(struct lab *lab, int type)
 /* one dispatch, waiting for something to do; at most a moment, so that conditions outside of the context are seen */
 static inline void lab_turn(struct lab *lab, int patience_ms)
 {
-	struct pollfd fd = { .fd = flannel_context_get_fd(lab->context), .events = POLLIN };
+	struct pollfd fd = {.fd = flannel_context_get_fd(lab->context), .events = POLLIN};
 
 	(void)poll(&fd, 1, patience_ms);
 	cr_assert_geq(flannel_context_dispatch(lab->context, NULL), 0);
@@ -146,8 +148,8 @@ static inline void lab_await(struct lab *lab, int type)
 	uint64_t deadline_ns = fl_loop_now() + LAB_PATIENCE_MS * FL_NSEC_PER_MSEC;
 
 	while (!lab_take(lab, type)) {
-		cr_assert_lt(fl_loop_now(), deadline_ns, "waited in vain for event %d in state \"%s\", error \"%s\"", type,
-			     flannel_node_get_state_name(lab->node),
+		cr_assert_lt(fl_loop_now(), deadline_ns, "waited in vain for event %d in state \"%s\", error \"%s\"",
+			     type, flannel_node_get_state_name(lab->node),
 			     flannel_error_get_message(flannel_node_get_error(lab->node)));
 		lab_turn(lab, LAB_PATIENCE_MS);
 	}
@@ -174,7 +176,8 @@ static inline void lab_await_output(struct lab *lab, const char *expected, const
 		char *text = sandbox_shell(false, command);
 		bool same = strcmp(text, expected) == 0;
 
-		cr_assert(same || fl_loop_now() < deadline_ns, "%s\n  gave     %s\n  expected %s", command, text, expected);
+		cr_assert(same || fl_loop_now() < deadline_ns, "%s\n  gave     %s\n  expected %s", command, text,
+			  expected);
 		free(text);
 		if (same)
 			return;

@@ -45,7 +45,7 @@ static void *watch_rename(void *userdata)
 /* when the file appears, routes and rules are there */
 Test(node, subnet_file_comes_last)
 {
-	struct witness witness = { 0 };
+	struct witness witness = {0};
 	pthread_t thread;
 	struct lab lab;
 
@@ -67,7 +67,7 @@ Test(node, subnet_file_comes_last)
 Test(node, order_of_steps)
 {
 	struct lab lab;
-	struct flannel_node_underlay underlay = { .size = sizeof(underlay), .link = { .size = sizeof(underlay.link) } };
+	struct flannel_node_underlay underlay = {.size = sizeof(underlay), .link = {.size = sizeof(underlay.link)}};
 
 	lab_open(&lab, LAB_CONFIG);
 	lab_gate_helper(&lab);
@@ -90,8 +90,9 @@ Test(node, order_of_steps)
 	lab_open_gate(&lab);
 	lab_await(&lab, FLANNEL_EVENT_NODE_READY);
 	sandbox_expect("ip flannel-ipv4", TABLES);
-	sandbox_expect("FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.1.1/24\nFLANNEL_MTU=1500\nFLANNEL_IPMASQ=true",
-		       "cat %s", lab.subnet_file);
+	sandbox_expect(
+		"FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.1.1/24\nFLANNEL_MTU=1500\nFLANNEL_IPMASQ=true",
+		"cat %s", lab.subnet_file);
 	cr_expect_null(flannel_node_get_error(lab.node));
 	lab_close(&lab);
 }
@@ -169,7 +170,7 @@ Test(node, configuration_comes_later)
 /* finds a peer by its key */
 static struct flannel_node_peer find_peer(const struct lab *lab, const char *key)
 {
-	struct flannel_node_peer peer = { .size = sizeof(peer) };
+	struct flannel_node_peer peer = {.size = sizeof(peer)};
 	char text[2 * FLANNEL_PREFIX_STRLEN];
 
 	for (size_t i = 0; flannel_node_get_peer(lab->node, i, &peer) > 0; i++) {
@@ -193,11 +194,12 @@ Test(node, peers_that_cannot_be_served)
 	lab_put(&lab, "10.244.5.0-24", LAB_VALUE("198.51.100.5"));
 	lab_put(&lab, "10.244.6.0-24", LAB_VALUE("192.0.2.6"));
 	sandbox_run("ip route add 10.244.6.0/24 via 192.0.2.66 proto static && ip route del default");
-	lab.options.interfaces = (const char *const[]){ "eth0" };
+	lab.options.interfaces = (const char *const[]){"eth0"};
 	lab.options.n_interfaces = 1;
 	lab_start_ready(&lab);
 	sandbox_expect("10.244.2.0/24 192.0.2.2 eth0", ROUTES);
-	sandbox_expect("static 192.0.2.66", "ip -j route show 10.244.6.0/24 | jq -r '.[] | .protocol + \" \" + .gateway'");
+	sandbox_expect("static 192.0.2.66",
+		       "ip -j route show 10.244.6.0/24 | jq -r '.[] | .protocol + \" \" + .gateway'");
 
 	peer = find_peer(&lab, "10.244.2.0-24");
 	cr_expect(peer.n_objects == 1 && peer.n_failed == 0 && !peer.error && !peer.ignored);
@@ -245,10 +247,13 @@ Test(node, stale_routes_are_purged)
 
 	lab_open(&lab, LAB_CONFIG_DUAL);
 	lab_put(&lab, "10.244.2.0-24&fd00:10:244:2::-64", LAB_VALUE_DUAL("192.0.2.2", "2001:db8::2"));
-	sandbox_run("ip route add 10.244.2.0/24 via 192.0.2.2 proto 241 && ip route add 10.244.7.0/24 via 192.0.2.7 proto 241 &&"
-		    "ip route add 10.99.0.0/24 via 192.0.2.9 proto 241 && ip -6 route add fd00:10:244:7::/64 via 2001:db8::7 "
-		    "proto 241 && ip route add 10.244.8.0/24 via 192.0.2.8 proto static &&"
-		    "ip route add 10.244.9.0/24 via 192.0.2.9 proto 242 && ip route add 198.51.100.0/24 via 192.0.2.254");
+	sandbox_run(
+		"ip route add 10.244.2.0/24 via 192.0.2.2 proto 241 && ip route add 10.244.7.0/24 via 192.0.2.7 proto "
+		"241 &&"
+		"ip route add 10.99.0.0/24 via 192.0.2.9 proto 241 && ip -6 route add fd00:10:244:7::/64 via "
+		"2001:db8::7 "
+		"proto 241 && ip route add 10.244.8.0/24 via 192.0.2.8 proto static &&"
+		"ip route add 10.244.9.0/24 via 192.0.2.9 proto 242 && ip route add 198.51.100.0/24 via 192.0.2.254");
 	lab_start_ready(&lab);
 	sandbox_expect("10.244.2.0/24 192.0.2.2 eth0", ROUTES);
 	sandbox_expect("fd00:10:244:2::/64 2001:db8::2 eth0", ROUTES6);
@@ -272,7 +277,8 @@ static void start_monitor(const struct lab *lab)
 /* everything up to now is in the file */
 static void stop_monitor(const struct lab *lab)
 {
-	sandbox_run("ip route replace blackhole 203.0.113.4/30; while ! grep -q 203.0.113.4 %s/monitor; do sleep 0.01; done; "
+	sandbox_run("ip route replace blackhole 203.0.113.4/30; while ! grep -q 203.0.113.4 %s/monitor; do sleep 0.01; "
+		    "done; "
 		    "kill $(cat %s/pid)",
 		    lab->dir, lab->dir);
 }
@@ -286,7 +292,8 @@ Test(node, routes_of_go_flannel_are_adopted)
 	lab_put(&lab, "10.244.2.0-24&fd00:10:244:2::-64", LAB_VALUE_DUAL("192.0.2.2", "2001:db8::2"));
 	lab_put(&lab, "10.244.4.0-24&fd00:10:244:4::-64", LAB_VALUE_DUAL("192.0.2.4", "2001:db8::4"));
 	/* the second peer has another address by now */
-	sandbox_run("ip route add 10.244.2.0/24 via 192.0.2.2 proto boot && ip route add 10.244.4.0/24 via 192.0.2.44 proto boot &&"
+	sandbox_run("ip route add 10.244.2.0/24 via 192.0.2.2 proto boot && ip route add 10.244.4.0/24 via 192.0.2.44 "
+		    "proto boot &&"
 		    "ip -6 route add fd00:10:244:2::/64 via 2001:db8::2 proto boot && "
 		    "ip -6 route add fd00:10:244:4::/64 via 2001:db8::44 proto boot");
 	start_monitor(&lab);

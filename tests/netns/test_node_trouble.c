@@ -39,19 +39,20 @@ static const struct {
 	const char *helper;
 	const char *parts[3];
 } failures[] = {
-	{ .interface = "nosuch", .parts = { "nosuch", "eth0" } },
-	{ .interface = "192.0.2.77", .parts = { "192.0.2.77" } },
-	{ .config = "{\"Network\":\"10.244.0.0/16\"}", .parts = { "udp", "host-gw" } },
-	{ .config = "{\"Network\":\"10.244.0.0/16\",\"Backend\":{\"Type\":\"VXLAN\"}}", .parts = { "vxlan", "host-gw" } },
-	{ .config = "{\"Network\":\"10.244.0.0/16\",\"Backend\":{}}", .parts = { "Backend.Type" } },
-	{ .interface = "eth0", .public_ip = "203.0.113.1", .parts = { "203.0.113.1", "192.0.2.1", "host-gw" } },
-	{ .public_ip = "203.0.113.1", .parts = { "203.0.113.1" } },
-	{ .helper = "/nonexistent/nft", .parts = { "/nonexistent/nft" } },
-	{ .helper = "/etc/passwd", .parts = { "/etc/passwd" } },
-	{ .config = "{\"Network\":\"10.244.0.0/16\",\"SubnetMin\":\"10.244.2.0\",\"SubnetMax\":\"10.244.2.0\",\"Backend\":"
-		    "{\"Type\":\"host-gw\"}}",
-	  .parts = { "10.244.2.0", "no subnet is free" } },
-	{ .config = LAB_CONFIG_DUAL, .interface = "lo", .parts = { "lo" } },
+	{.interface = "nosuch", .parts = {"nosuch", "eth0"}},
+	{.interface = "192.0.2.77", .parts = {"192.0.2.77"}},
+	{.config = "{\"Network\":\"10.244.0.0/16\"}", .parts = {"udp", "host-gw"}},
+	{.config = "{\"Network\":\"10.244.0.0/16\",\"Backend\":{\"Type\":\"VXLAN\"}}", .parts = {"vxlan", "host-gw"}},
+	{.config = "{\"Network\":\"10.244.0.0/16\",\"Backend\":{}}", .parts = {"Backend.Type"}},
+	{.interface = "eth0", .public_ip = "203.0.113.1", .parts = {"203.0.113.1", "192.0.2.1", "host-gw"}},
+	{.public_ip = "203.0.113.1", .parts = {"203.0.113.1"}},
+	{.helper = "/nonexistent/nft", .parts = {"/nonexistent/nft"}},
+	{.helper = "/etc/passwd", .parts = {"/etc/passwd"}},
+	{.config =
+		 "{\"Network\":\"10.244.0.0/16\",\"SubnetMin\":\"10.244.2.0\",\"SubnetMax\":\"10.244.2.0\",\"Backend\":"
+		 "{\"Type\":\"host-gw\"}}",
+	 .parts = {"10.244.2.0", "no subnet is free"}},
+	{.config = LAB_CONFIG_DUAL, .interface = "lo", .parts = {"lo"}},
 };
 
 /* the message says what is wrong, and nothing was touched */
@@ -77,7 +78,8 @@ Test(node_trouble, cannot_start, .timeout = 60)
 		cr_assert_not_null(error);
 		for (size_t j = 0; j < FL_N_ELEMENTS(failures[i].parts) && failures[i].parts[j]; j++)
 			cr_expect_not_null(strstr(flannel_error_get_message(error), failures[i].parts[j]),
-					   "\"%s\" lacks \"%s\"", flannel_error_get_message(error), failures[i].parts[j]);
+					   "\"%s\" lacks \"%s\"", flannel_error_get_message(error),
+					   failures[i].parts[j]);
 		sandbox_expect("", ROUTES);
 		sandbox_expect("", TABLES);
 		lab_expect_no_file(&lab);
@@ -100,16 +102,16 @@ Test(node_trouble, subnet_file)
 		const char *file;
 		int code;
 	} cases[] = {
-		{ "mkdir file", "file", -EISDIR },
-		{ "touch parent", "parent/file", -ENOTDIR },
-		{ "mkdir parent && mount -t tmpfs -o ro none parent", "parent/file", -EROFS },
-		{ "mkdir parent && mount -t tmpfs -o ro none parent", "parent/deeper/file", -EROFS },
-		{ "mkdir file", "file/", -EISDIR },
-		{ "true", "parent/deeper/file", 0 },
-		{ "ln -s /nonexistent/x link", "link", 0 },
-		{ "echo FLANNEL_SUBNET=garbage >file", "file", 0 },
-		{ "head -c 70000 /dev/zero >file", "file", 0 },
-		{ "mkfifo file", "file", 0 },
+		{"mkdir file", "file", -EISDIR},
+		{"touch parent", "parent/file", -ENOTDIR},
+		{"mkdir parent && mount -t tmpfs -o ro none parent", "parent/file", -EROFS},
+		{"mkdir parent && mount -t tmpfs -o ro none parent", "parent/deeper/file", -EROFS},
+		{"mkdir file", "file/", -EISDIR},
+		{"true", "parent/deeper/file", 0},
+		{"ln -s /nonexistent/x link", "link", 0},
+		{"echo FLANNEL_SUBNET=garbage >file", "file", 0},
+		{"head -c 70000 /dev/zero >file", "file", 0},
+		{"mkfifo file", "file", 0},
 	};
 
 	cr_assert_eq(unshare(CLONE_NEWNS), 0);

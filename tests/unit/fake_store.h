@@ -29,8 +29,8 @@
 #define FAKE_IP "192.0.2.1"
 #define FAKE_IP6 "2001:db8::1"
 #define FAKE_CONFIG "{\"Network\":\"10.244.0.0/16\",\"Backend\":{\"Type\":\"host-gw\"}}"
-#define FAKE_CONFIG_DUAL                                                                                            \
-	"{\"Network\":\"10.244.0.0/16\",\"EnableIPv6\":true,\"IPv6Network\":\"fd00:10:244::/48\"," \
+#define FAKE_CONFIG_DUAL                                                                                               \
+	"{\"Network\":\"10.244.0.0/16\",\"EnableIPv6\":true,\"IPv6Network\":\"fd00:10:244::/48\","                     \
 	"\"Backend\":{\"Type\":\"host-gw\"}}"
 
 struct fake {
@@ -39,7 +39,7 @@ struct fake {
 	char *calls[FAKE_CALLS_MAX];
 	size_t n_calls, n_seen;
 	uint64_t number; /* of the last request */
-	bool open;	 /* it was not answered yet */
+	bool open;       /* it was not answered yet */
 	struct flannel_lease *lease;
 	uint32_t lease_sec;
 	int refuse; /* what the next call returns instead of working */
@@ -66,8 +66,8 @@ static inline void fake_ring(struct fake *fake)
 }
 
 /* writes a call down; a refusal is the result */
-static inline int __attribute__((format(printf, 3, 4))) fake_note(struct fake *fake, struct flannel_error **ret_error,
-								  const char *format, ...)
+static inline int __attribute__((format(printf, 3, 4)))
+fake_note(struct fake *fake, struct flannel_error **ret_error, const char *format, ...)
 {
 	int refuse = fake->refuse;
 	va_list args;
@@ -83,7 +83,8 @@ static inline int __attribute__((format(printf, 3, 4))) fake_note(struct fake *f
 }
 
 /* one more request: numbers only grow, and one is answered before the next, unless a removal overtakes a renewal */
-static inline int fake_request(struct fake *fake, int r, uint64_t number, struct flannel_lease *lease, uint32_t lease_sec)
+static inline int fake_request(struct fake *fake, int r, uint64_t number, struct flannel_lease *lease,
+			       uint32_t lease_sec)
 {
 	cr_assert_gt(number, fake->number, "the numbers of requests have to grow");
 	if (r < 0)
@@ -181,7 +182,8 @@ static inline int fake_update(void *impl, uint64_t number, struct flannel_lease 
 	return fake_request(fake, fake_note(fake, ret_error, "update %s", fake_key(lease)), number, lease, lease_sec);
 }
 
-static inline int fake_remove(void *impl, uint64_t number, struct flannel_lease *lease, struct flannel_error **ret_error)
+static inline int fake_remove(void *impl, uint64_t number, struct flannel_lease *lease,
+			      struct flannel_error **ret_error)
 {
 	struct fake *fake = impl;
 
@@ -234,14 +236,15 @@ static inline struct flannel_lease *fake_lease(const char *text)
 		     strchr(ip, ':') ? "0.0.0.0" : ip, strchr(ip, ':') ? "\"" : "null", strchr(ip, ':') ? ip : "",
 		     strchr(ip, ':') ? "\"" : "");
 	snprintf(value + n, sizeof(value) - (size_t)n, "%s%s}", data[0] ? ",\"BackendData\":" : "", data);
-	cr_assert_eq(flannel_lease_parse(key, value, strlen(value), for_ever ? 0 : time(NULL) + 86400, 7, &lease, &error), 0,
-		     "%s: %s", text, flannel_error_get_message(error));
+	cr_assert_eq(
+		flannel_lease_parse(key, value, strlen(value), for_ever ? 0 : time(NULL) + 86400, 7, &lease, &error), 0,
+		"%s: %s", text, flannel_error_get_message(error));
 	return lease;
 }
 
 static inline void fake_tell_lease(struct fake *fake, int type, const char *text)
 {
-	fake_tell(fake, (struct flannel_store_message){ .type = type, .lease = fake_lease(text) });
+	fake_tell(fake, (struct flannel_store_message){.type = type, .lease = fake_lease(text)});
 }
 
 /* a full list, ended by NULL */
@@ -250,18 +253,18 @@ static inline void __attribute__((sentinel)) fake_snapshot(struct fake *fake, ..
 	const char *text;
 	va_list args;
 
-	fake_tell(fake, (struct flannel_store_message){ .type = FLANNEL_STORE_SNAPSHOT_BEGIN });
+	fake_tell(fake, (struct flannel_store_message){.type = FLANNEL_STORE_SNAPSHOT_BEGIN});
 	va_start(args, fake);
 	while ((text = va_arg(args, const char *)))
 		fake_tell_lease(fake, FLANNEL_STORE_LEASE, text);
 	va_end(args);
-	fake_tell(fake, (struct flannel_store_message){ .type = FLANNEL_STORE_SNAPSHOT_END });
+	fake_tell(fake, (struct flannel_store_message){.type = FLANNEL_STORE_SNAPSHOT_END});
 }
 
 /* what a store makes of a lease that it writes */
 static inline struct flannel_lease *fake_stored(const struct fake *fake)
 {
-	struct flannel_lease_fields fields = { .size = sizeof(fields), .revision = 8 };
+	struct flannel_lease_fields fields = {.size = sizeof(fields), .revision = 8};
 	struct flannel_lease *lease = NULL;
 
 	flannel_lease_get_subnet(fake->lease, AF_INET, &fields.subnet);
@@ -279,7 +282,7 @@ static inline struct flannel_lease *fake_stored(const struct fake *fake)
 /* answers the last create, update or remove */
 static inline void fake_answer(struct fake *fake, int code)
 {
-	struct flannel_store_message message = { .type = FLANNEL_STORE_DONE, .code = code, .request = fake->number };
+	struct flannel_store_message message = {.type = FLANNEL_STORE_DONE, .code = code, .request = fake->number};
 
 	cr_assert(fake->open, "nothing was asked");
 	fake->open = false;
@@ -291,7 +294,7 @@ static inline void fake_answer(struct fake *fake, int code)
 /* answers the last get_config or put_config; NULL: there is none */
 static inline void fake_answer_config(struct fake *fake, int code, const char *text)
 {
-	struct flannel_store_message message = { .type = FLANNEL_STORE_CONFIG, .code = code, .request = fake->number };
+	struct flannel_store_message message = {.type = FLANNEL_STORE_CONFIG, .code = code, .request = fake->number};
 
 	cr_assert(fake->open, "nothing was asked");
 	fake->open = false;
@@ -302,7 +305,7 @@ static inline void fake_answer_config(struct fake *fake, int code, const char *t
 /* dispatches until the context wants to wait */
 static inline void bench_settle(struct bench *bench)
 {
-	struct pollfd fd = { .fd = flannel_context_get_fd(bench->context), .events = POLLIN };
+	struct pollfd fd = {.fd = flannel_context_get_fd(bench->context), .events = POLLIN};
 
 	while (flannel_context_dispatch(bench->context, NULL) > 0 || poll(&fd, 1, 0) > 0)
 		;
@@ -311,7 +314,7 @@ static inline void bench_settle(struct bench *bench)
 /* dispatches once, waiting for something to do */
 static inline void bench_turn(struct bench *bench, const char *what)
 {
-	struct pollfd fd = { .fd = flannel_context_get_fd(bench->context), .events = POLLIN };
+	struct pollfd fd = {.fd = flannel_context_get_fd(bench->context), .events = POLLIN};
 
 	cr_assert_gt(poll(&fd, 1, FAKE_PATIENCE_MS), 0, "waited in vain for: %s", what);
 	cr_assert_geq(flannel_context_dispatch(bench->context, NULL), 0);
@@ -326,7 +329,8 @@ static inline void bench_call(struct bench *bench, const char *expected)
 	while (fake->n_seen == fake->n_calls)
 		bench_turn(bench, expected);
 	call = fake->calls[fake->n_seen++];
-	cr_assert(strncmp(call, expected, strlen(expected)) == 0, "the call is \"%s\", expected \"%s\"", call, expected);
+	cr_assert(strncmp(call, expected, strlen(expected)) == 0, "the call is \"%s\", expected \"%s\"", call,
+		  expected);
 }
 
 /* the next event: "lease-acquired 10.244.3.0-24", or with a part of the error's message */
@@ -346,7 +350,8 @@ static inline void bench_event(struct bench *bench, const char *expected)
 		 error ? flannel_error_get_message(error) : "");
 	cr_expect_neq(flannel_event_get_text(event)[0], '\0', "%s has no text", line);
 	if (error)
-		cr_assert(strncmp(line, expected, strcspn(expected, " ")) == 0 && strstr(line, strchr(expected, ' ') + 1),
+		cr_assert(strncmp(line, expected, strcspn(expected, " ")) == 0 &&
+				  strstr(line, strchr(expected, ' ') + 1),
 			  "the event is \"%s\", expected \"%s\"", line, expected);
 	else
 		cr_assert_str_eq(line, expected, "the event is \"%s\", expected \"%s\"", line, expected);
@@ -368,10 +373,10 @@ static inline void bench_quiet(struct bench *bench)
 /* context, store, and the options of a request */
 static inline void bench_open(struct bench *bench)
 {
-	*bench = (struct bench){ .fake = fake_new() };
+	*bench = (struct bench){.fake = fake_new()};
 	cr_assert_eq(flannel_context_new(&bench->context, NULL, NULL), 0);
 	cr_assert_eq(flannel_store_new(bench->context, &fake_ops, bench->fake, &bench->store, NULL), 0);
-	bench->options = (struct flannel_lease_options){ .size = sizeof(bench->options) };
+	bench->options = (struct flannel_lease_options){.size = sizeof(bench->options)};
 	bench->options.public_ip = FAKE_IP;
 	bench->options.userdata = &bench->userdata;
 }
@@ -396,8 +401,8 @@ static inline void bench_start(struct bench *bench)
 {
 	struct flannel_error *error = NULL;
 
-	cr_assert_eq(flannel_lease_acquire(bench->context, bench->store, &bench->options, &bench->request, &error), 0, "%s",
-		     flannel_error_get_message(error));
+	cr_assert_eq(flannel_lease_acquire(bench->context, bench->store, &bench->options, &bench->request, &error), 0,
+		     "%s", flannel_error_get_message(error));
 	cr_assert_null(flannel_request_get_lease(bench->request));
 }
 

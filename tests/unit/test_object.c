@@ -14,10 +14,21 @@ Test(object, interface_names)
 		const char *name;
 		bool valid;
 	} cases[] = {
-		{ "eth0", true },	{ "veth0123abcd", true }, { "flannel.1", true },	 { "a", true },
-		{ "123456789012345", true }, { "1234567890123456", false }, { "", false },	 { ".", false },
-		{ "..", false },	{ "a/b", false },	  { "eth0:1", false },		 { "a b", false },
-		{ "a\tb", false },	{ "a\nb", false },	  { NULL, false },
+		{"eth0", true},
+		{"veth0123abcd", true},
+		{"flannel.1", true},
+		{"a", true},
+		{"123456789012345", true},
+		{"1234567890123456", false},
+		{"", false},
+		{".", false},
+		{"..", false},
+		{"a/b", false},
+		{"eth0:1", false},
+		{"a b", false},
+		{"a\tb", false},
+		{"a\nb", false},
+		{NULL, false},
 	};
 
 	for (size_t i = 0; i < FL_N_ELEMENTS(cases); i++)
@@ -26,10 +37,16 @@ Test(object, interface_names)
 
 Test(object, mac_addresses)
 {
-	static const char *const good[] = { "02:00:00:00:77:01", "02-00-00-00-77-01", "AA:bb:CC:dd:EE:ff" };
-	static const char *const bad[] = { "", "02:00:00:00:77", "02:00:00:00:77:0", "02:00:00:00:77:01:02",
-					   "02:00-00:00:77:01", "02.00.00.00.77.01", "0g:00:00:00:77:01", NULL };
-	uint8_t mac[FL_MAC_LEN] = { 0 };
+	static const char *const good[] = {"02:00:00:00:77:01", "02-00-00-00-77-01", "AA:bb:CC:dd:EE:ff"};
+	static const char *const bad[] = {"",
+					  "02:00:00:00:77",
+					  "02:00:00:00:77:0",
+					  "02:00:00:00:77:01:02",
+					  "02:00-00:00:77:01",
+					  "02.00.00.00.77.01",
+					  "0g:00:00:00:77:01",
+					  NULL};
+	uint8_t mac[FL_MAC_LEN] = {0};
 	char text[FLANNEL_MAC_STRLEN];
 
 	for (size_t i = 0; i < FL_N_ELEMENTS(good); i++)
@@ -43,7 +60,7 @@ Test(object, mac_addresses)
 Test(object, routes_are_told_apart_by_table_destination_and_metric_alone)
 {
 	struct flannel_prefix dst, dst6;
-	struct fl_object a = { .type = FL_OBJECT_ROUTE }, b;
+	struct fl_object a = {.type = FL_OBJECT_ROUTE}, b;
 
 	cr_assert_eq(flannel_prefix_parse("10.244.2.0/24", &dst), 0);
 	cr_assert_eq(flannel_prefix_parse("fd00::/64", &dst6), 0);
@@ -67,7 +84,7 @@ Test(object, routes_are_told_apart_by_table_destination_and_metric_alone)
 
 Test(object, text_for_people)
 {
-	struct fl_object object = { .type = FL_OBJECT_ROUTE };
+	struct fl_object object = {.type = FL_OBJECT_ROUTE};
 	struct flannel_prefix prefix;
 	char text[FL_OBJECT_STRLEN];
 
@@ -79,10 +96,10 @@ Test(object, text_for_people)
 	object.route.metric = 7;
 	cr_assert_str_eq(fl_object_format(&object, text, sizeof(text)),
 			 "route 10.244.2.0/24 via 192.0.2.2 dev eth0 metric 7");
-	object = (struct fl_object){ .type = FL_OBJECT_ADDRESS };
+	object = (struct fl_object){.type = FL_OBJECT_ADDRESS};
 	cr_assert_eq(flannel_prefix_parse("10.244.1.1/24", &object.address.address), 0);
 	strcpy(object.address.link, "cni0");
 	cr_assert_str_eq(fl_object_format(&object, text, sizeof(text)), "address 10.244.1.1/24 on cni0");
-	object = (struct fl_object){ .type = FL_OBJECT_LINK, .link = { .name = "cni0", .kind = "bridge" } };
+	object = (struct fl_object){.type = FL_OBJECT_LINK, .link = {.name = "cni0", .kind = "bridge"}};
 	cr_assert_str_eq(fl_object_format(&object, text, sizeof(text)), "bridge cni0");
 }

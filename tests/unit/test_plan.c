@@ -10,7 +10,7 @@
 /* a route from texts; via NULL: none */
 static struct fl_object make_route(const char *dst, const char *via, const char *link, uint8_t protocol)
 {
-	struct fl_object object = { .type = FL_OBJECT_ROUTE };
+	struct fl_object object = {.type = FL_OBJECT_ROUTE};
 	struct flannel_prefix prefix;
 
 	cr_assert_eq(flannel_prefix_parse(dst, &prefix), 0, "%s", dst);
@@ -23,7 +23,7 @@ static struct fl_object make_route(const char *dst, const char *via, const char 
 
 static struct fl_ownership_rules make_rules(void)
 {
-	struct fl_ownership_rules rules = { .route_protocol = 241 };
+	struct fl_ownership_rules rules = {.route_protocol = 241};
 
 	flannel_prefix_parse("10.244.0.0/16", &rules.network);
 	flannel_prefix_parse("fd00:10:244::/48", &rules.network6);
@@ -34,7 +34,7 @@ static struct fl_ownership_rules make_rules(void)
 struct compare_case {
 	const char *what;
 	const char *wanted_via; /* NULL: nothing wanted */
-	const char *found_via;	/* NULL: nothing found; "-": found without a gateway */
+	const char *found_via;  /* NULL: nothing found; "-": found without a gateway */
 	uint8_t found_protocol;
 	bool found_blackhole;
 	int result;
@@ -42,19 +42,19 @@ struct compare_case {
 };
 
 static const struct compare_case compare_cases[] = {
-	{ "nothing at all", NULL, NULL, 0, false, 0, 0 },
-	{ "wanted, not there", "192.0.2.2", NULL, 0, false, 1, FL_VERB_CREATE },
-	{ "wanted and there", "192.0.2.2", "192.0.2.2", 241, false, 0, 0 },
-	{ "ours, other gateway", "192.0.2.2", "192.0.2.3", 241, false, 1, FL_VERB_REPLACE },
-	{ "the Go daemon's, same gateway", "192.0.2.2", "192.0.2.2", 3, false, 1, FL_VERB_REPLACE },
-	{ "the Go daemon's, other gateway", "192.0.2.2", "192.0.2.3", 3, false, 1, FL_VERB_REPLACE },
-	{ "somebody's static route", "192.0.2.2", "192.0.2.2", 4, false, -EEXIST, 0 },
-	{ "somebody's route by hand without gateway", "192.0.2.2", "-", 3, false, -EEXIST, 0 },
-	{ "a blackhole by hand", "192.0.2.2", "-", 3, true, -EEXIST, 0 },
-	{ "the kernel's own", "192.0.2.2", "-", 2, false, -EEXIST, 0 },
-	{ "ours, wanted by nobody", NULL, "192.0.2.3", 241, false, 1, FL_VERB_DELETE },
-	{ "the Go daemon's, wanted by nobody", NULL, "192.0.2.3", 3, false, 0, 0 },
-	{ "somebody's, wanted by nobody", NULL, "192.0.2.3", 4, false, 0, 0 },
+	{"nothing at all", NULL, NULL, 0, false, 0, 0},
+	{"wanted, not there", "192.0.2.2", NULL, 0, false, 1, FL_VERB_CREATE},
+	{"wanted and there", "192.0.2.2", "192.0.2.2", 241, false, 0, 0},
+	{"ours, other gateway", "192.0.2.2", "192.0.2.3", 241, false, 1, FL_VERB_REPLACE},
+	{"the Go daemon's, same gateway", "192.0.2.2", "192.0.2.2", 3, false, 1, FL_VERB_REPLACE},
+	{"the Go daemon's, other gateway", "192.0.2.2", "192.0.2.3", 3, false, 1, FL_VERB_REPLACE},
+	{"somebody's static route", "192.0.2.2", "192.0.2.2", 4, false, -EEXIST, 0},
+	{"somebody's route by hand without gateway", "192.0.2.2", "-", 3, false, -EEXIST, 0},
+	{"a blackhole by hand", "192.0.2.2", "-", 3, true, -EEXIST, 0},
+	{"the kernel's own", "192.0.2.2", "-", 2, false, -EEXIST, 0},
+	{"ours, wanted by nobody", NULL, "192.0.2.3", 241, false, 1, FL_VERB_DELETE},
+	{"the Go daemon's, wanted by nobody", NULL, "192.0.2.3", 3, false, 0, 0},
+	{"somebody's, wanted by nobody", NULL, "192.0.2.3", 4, false, 0, 0},
 };
 
 Test(plan, compare)
@@ -63,9 +63,9 @@ Test(plan, compare)
 
 	for (size_t i = 0; i < FL_N_ELEMENTS(compare_cases); i++) {
 		const struct compare_case *c = &compare_cases[i];
-		FL_CLEANUP_PLAN struct fl_plan plan = { 0 };
+		FL_CLEANUP_PLAN struct fl_plan plan = {0};
 		FL_CLEANUP_ERROR struct flannel_error *error = NULL;
-		struct fl_object wanted = { 0 }, found = { 0 };
+		struct fl_object wanted = {0}, found = {0};
 		int r;
 
 		if (c->wanted_via)
@@ -75,7 +75,8 @@ Test(plan, compare)
 					   c->found_protocol);
 		if (c->found_blackhole)
 			found.route.type = 6;
-		r = fl_plan_compare(&plan, c->wanted_via ? &wanted : NULL, c->found_via ? &found : NULL, &rules, &error);
+		r = fl_plan_compare(&plan, c->wanted_via ? &wanted : NULL, c->found_via ? &found : NULL, &rules,
+				    &error);
 		cr_assert_eq(r, c->result, "%s: %d", c->what, r);
 		cr_assert_eq(plan.n_operations, r == 1 ? 1 : 0, "%s", c->what);
 		if (r == 1)
@@ -92,7 +93,7 @@ Test(plan, routes_outside_of_the_network_are_never_adopted)
 	const struct fl_ownership_rules rules = make_rules();
 	struct fl_object outside = make_route("10.99.0.0/24", "192.0.2.2", "eth0", 3);
 	struct fl_object inside6 = make_route("fd00:10:244:2::/64", "fd77::2", "eth0", 3);
-	struct fl_object link = { .type = FL_OBJECT_LINK };
+	struct fl_object link = {.type = FL_OBJECT_LINK};
 
 	cr_assert_eq(fl_ownership_of(&outside, &rules), FL_FOREIGN);
 	cr_assert_eq(fl_ownership_of(&inside6, &rules), FL_ADOPTABLE);
@@ -101,13 +102,13 @@ Test(plan, routes_outside_of_the_network_are_never_adopted)
 
 Test(plan, what_is_needed_comes_first_and_deletion_last)
 {
-	FL_CLEANUP_PLAN struct fl_plan plan = { 0 };
-	struct fl_object link = { .type = FL_OBJECT_LINK }, sysctl = { .type = FL_OBJECT_SYSCTL };
-	struct fl_object address = { .type = FL_OBJECT_ADDRESS }, route = { .type = FL_OBJECT_ROUTE };
-	const struct fl_object *order[] = { &route, &address, &link, &sysctl, &route };
-	const enum fl_object_type sorted[] = { FL_OBJECT_LINK,	FL_OBJECT_SYSCTL,  FL_OBJECT_ADDRESS, FL_OBJECT_ROUTE,
-					       FL_OBJECT_ROUTE, FL_OBJECT_ROUTE,   FL_OBJECT_ROUTE,   FL_OBJECT_ADDRESS,
-					       FL_OBJECT_SYSCTL, FL_OBJECT_LINK };
+	FL_CLEANUP_PLAN struct fl_plan plan = {0};
+	struct fl_object link = {.type = FL_OBJECT_LINK}, sysctl = {.type = FL_OBJECT_SYSCTL};
+	struct fl_object address = {.type = FL_OBJECT_ADDRESS}, route = {.type = FL_OBJECT_ROUTE};
+	const struct fl_object *order[] = {&route, &address, &link, &sysctl, &route};
+	const enum fl_object_type sorted[] = {FL_OBJECT_LINK,   FL_OBJECT_SYSCTL, FL_OBJECT_ADDRESS, FL_OBJECT_ROUTE,
+					      FL_OBJECT_ROUTE,  FL_OBJECT_ROUTE,  FL_OBJECT_ROUTE,   FL_OBJECT_ADDRESS,
+					      FL_OBJECT_SYSCTL, FL_OBJECT_LINK};
 
 	for (size_t i = 0; i < FL_N_ELEMENTS(order); i++) {
 		struct fl_object object = *order[i];

@@ -81,12 +81,12 @@ static const struct {
 	const char *text;
 	const char *part;
 } bad_configs[] = {
-	{ "", "lease-failed net-conf.json" },
-	{ "{", "lease-failed ends too early" },
-	{ "[]", "lease-failed net-conf.json" },
-	{ "{}", "lease-failed Network" },
-	{ "{\"Network\":\"10.244.0.0/16\",\"SubnetLen\":17}", "lease-failed SubnetLen" },
-	{ FAKE_CONFIG_DUAL, "lease-failed public IPv6 address" },
+	{"", "lease-failed net-conf.json"},
+	{"{", "lease-failed ends too early"},
+	{"[]", "lease-failed net-conf.json"},
+	{"{}", "lease-failed Network"},
+	{"{\"Network\":\"10.244.0.0/16\",\"SubnetLen\":17}", "lease-failed SubnetLen"},
+	{FAKE_CONFIG_DUAL, "lease-failed public IPv6 address"},
 };
 
 Test(request, refuses_a_configuration)
@@ -153,7 +153,7 @@ Test(request, rest_of_an_older_list)
 	bench_call(&bench, "get_config");
 	fake_answer_config(bench.fake, 0, FAKE_CONFIG);
 	fake_tell_lease(bench.fake, FLANNEL_STORE_LEASE, "10.244.4.0-24 192.0.2.4");
-	fake_tell(bench.fake, (struct flannel_store_message){ .type = FLANNEL_STORE_SNAPSHOT_END });
+	fake_tell(bench.fake, (struct flannel_store_message){.type = FLANNEL_STORE_SNAPSHOT_END});
 	fake_tell_lease(bench.fake, FLANNEL_STORE_REMOVED, "10.244.4.0-24 192.0.2.4");
 	bench_call(&bench, "watch");
 	bench_quiet(&bench);
@@ -189,11 +189,9 @@ Test(request, takes_its_own_lease_over)
 }
 
 static const char *const unfit[] = {
-	"10.244.7.0-25 " FAKE_IP,
-	"10.245.7.0-24 " FAKE_IP,
+	"10.244.7.0-25 " FAKE_IP,  "10.245.7.0-24 " FAKE_IP,
 	"10.244.0.0-24 " FAKE_IP, /* the first subnet of the network is not leased */
-	"!10.245.7.0-24 " FAKE_IP,
-	"10.244.7.0-24&fd00::-64 " FAKE_IP,
+	"!10.245.7.0-24 " FAKE_IP, "10.244.7.0-24&fd00::-64 " FAKE_IP,
 };
 
 Test(request, own_lease_does_not_fit)
@@ -265,16 +263,16 @@ static const struct {
 	const char *lease; /* of another node */
 	bool is_used;
 } previous_cases[] = {
-	{ "10.244.3.0/24", "10.244.2.0-24 192.0.2.2", true },
-	{ "10.244.3.0/24", "10.244.3.0-24 192.0.2.2", false },
-	{ "10.244.3.0/24", "!10.244.3.0-24 192.0.2.2", false },
-	{ "10.244.3.0/24", "10.244.3.0-24&fd00::-64 192.0.2.2", false },
-	{ "10.244.3.0/24", "10.244.0.0-22 192.0.2.2", false },
-	{ "10.244.3.0/24", "10.244.3.128-25 192.0.2.2", false },
-	{ "10.244.0.0/24", "10.244.2.0-24 192.0.2.2", false },
-	{ "10.245.3.0/24", "10.244.2.0-24 192.0.2.2", false },
-	{ "10.244.3.0/25", "10.244.2.0-24 192.0.2.2", false },
-	{ "10.244.255.0/24", "10.244.2.0-24 192.0.2.2", true },
+	{"10.244.3.0/24", "10.244.2.0-24 192.0.2.2", true},
+	{"10.244.3.0/24", "10.244.3.0-24 192.0.2.2", false},
+	{"10.244.3.0/24", "!10.244.3.0-24 192.0.2.2", false},
+	{"10.244.3.0/24", "10.244.3.0-24&fd00::-64 192.0.2.2", false},
+	{"10.244.3.0/24", "10.244.0.0-22 192.0.2.2", false},
+	{"10.244.3.0/24", "10.244.3.128-25 192.0.2.2", false},
+	{"10.244.0.0/24", "10.244.2.0-24 192.0.2.2", false},
+	{"10.245.3.0/24", "10.244.2.0-24 192.0.2.2", false},
+	{"10.244.3.0/25", "10.244.2.0-24 192.0.2.2", false},
+	{"10.244.255.0/24", "10.244.2.0-24 192.0.2.2", true},
 };
 
 Test(request, subnet_held_before)
@@ -366,7 +364,7 @@ Test(request, race)
 Test(request, refusals_with_a_reason)
 {
 	struct bench bench;
-	struct flannel_store_message message = { .type = FLANNEL_STORE_DONE, .code = -ENOENT };
+	struct flannel_store_message message = {.type = FLANNEL_STORE_DONE, .code = -ENOENT};
 
 	bench_open(&bench);
 	bench.options.previous = bench_prefix("10.244.3.0/24");
@@ -379,7 +377,7 @@ Test(request, refusals_with_a_reason)
 	fake_tell(bench.fake, message);
 	/* nothing told of its end yet: still it is not asked for again in vain */
 	bench_call(&bench, "create 10.244.3.0-24");
-	message = (struct flannel_store_message){ .type = FLANNEL_STORE_DONE, .code = -EEXIST };
+	message = (struct flannel_store_message){.type = FLANNEL_STORE_DONE, .code = -EEXIST};
 	message.request = bench.fake->number;
 	fl_error_set(&message.error, -EEXIST, "fake", "taken", "create");
 	bench.fake->open = false;
@@ -387,7 +385,7 @@ Test(request, refusals_with_a_reason)
 	bench_call(&bench, "create 10.244.");
 	cr_expect_str_neq(fake_key(bench.fake->lease), "10.244.3.0-24");
 	/* a reason that does not pass is the end */
-	message = (struct flannel_store_message){ .type = FLANNEL_STORE_DONE, .code = -EACCES };
+	message = (struct flannel_store_message){.type = FLANNEL_STORE_DONE, .code = -EACCES};
 	message.request = bench.fake->number;
 	fl_error_set(&message.error, -EACCES, "fake", "not for you", "create");
 	bench.fake->open = false;
@@ -427,13 +425,14 @@ Test(request, foreign_answers)
 				      .request = bench.fake->number + 1,
 				      .config = strdup(FAKE_CONFIG),
 			      });
-	fake_tell(bench.fake, (struct flannel_store_message){ .type = 4711 });
+	fake_tell(bench.fake, (struct flannel_store_message){.type = 4711});
 	bench_quiet(&bench);
 	fake_answer_config(bench.fake, 0, FAKE_CONFIG);
 	bench_call(&bench, "watch");
 	fake_snapshot(bench.fake, NULL);
 	bench_call(&bench, "create 10.244.");
-	fake_tell(bench.fake, (struct flannel_store_message){ .type = FLANNEL_STORE_DONE, .request = bench.fake->number - 1 });
+	fake_tell(bench.fake,
+		  (struct flannel_store_message){.type = FLANNEL_STORE_DONE, .request = bench.fake->number - 1});
 	bench_quiet(&bench);
 	fake_answer(bench.fake, 0);
 	bench_settle(&bench);
@@ -445,7 +444,7 @@ Test(request, foreign_answers)
 Test(request, refused_at_once)
 {
 	for (int with_error = 0; with_error < 2; with_error++) {
-		static const char *const calls[] = { "get_config", "watch", "create 10.244." };
+		static const char *const calls[] = {"get_config", "watch", "create 10.244."};
 
 		for (size_t i = 0; i < FL_N_ELEMENTS(calls); i++) {
 			struct bench bench;

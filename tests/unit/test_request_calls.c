@@ -36,7 +36,8 @@ Test(store_calls, null_everywhere)
 	cr_expect_null(flannel_store_unref(NULL));
 	cr_expect_str_eq(flannel_store_get_name(NULL), "");
 	cr_expect_str_eq(flannel_store_get_name(bench.store), "fake");
-	expect_error(flannel_store_set_config_sync(NULL, FAKE_CONFIG, 1000, &error), &error, -EINVAL, "expected a store");
+	expect_error(flannel_store_set_config_sync(NULL, FAKE_CONFIG, 1000, &error), &error, -EINVAL,
+		     "expected a store");
 	expect_error(flannel_store_set_config_sync(bench.store, NULL, 1000, &error), &error, -EINVAL, "a text");
 	cr_expect_eq(store, (struct flannel_store *)&error, "a failure touched the result");
 	bench_close(&bench);
@@ -47,18 +48,18 @@ static const struct {
 	int code;
 	const char *part;
 } uris[] = {
-	{ "", -EINVAL, "" },
-	{ "embedded", -EINVAL, "embedded" },
-	{ "embedded:", -EINVAL, "" },
-	{ "/var/lib/leases.db", -EINVAL, "/var/lib/leases.db" },
-	{ "Embedded:/x", -EINVAL, "Embedded" },
-	{ "../../x:/y", -EINVAL, ".." },
-	{ "nosuch:/x", -ENOPKG, "nosuch" },
+	{"", -EINVAL, ""},
+	{"embedded", -EINVAL, "embedded"},
+	{"embedded:", -EINVAL, ""},
+	{"/var/lib/leases.db", -EINVAL, "/var/lib/leases.db"},
+	{"Embedded:/x", -EINVAL, "Embedded"},
+	{"../../x:/y", -EINVAL, ".."},
+	{"nosuch:/x", -ENOPKG, "nosuch"},
 };
 
 Test(store_calls, bad_uris)
 {
-	struct flannel_context_options options = { .size = sizeof(options), .module_dir = "/nonexistent" };
+	struct flannel_context_options options = {.size = sizeof(options), .module_dir = "/nonexistent"};
 	struct flannel_context *context = NULL;
 	struct flannel_error *error = NULL;
 	struct flannel_store *store = NULL;
@@ -81,17 +82,17 @@ Test(store_calls, bad_tables)
 {
 	/* the functions' members follow each other */
 	static const size_t functions[] = {
-		offsetof(struct flannel_store_ops, name),	offsetof(struct flannel_store_ops, free),
-		offsetof(struct flannel_store_ops, get_fd),	offsetof(struct flannel_store_ops, dispatch),
-		offsetof(struct flannel_store_ops, next),	offsetof(struct flannel_store_ops, watch),
+		offsetof(struct flannel_store_ops, name),       offsetof(struct flannel_store_ops, free),
+		offsetof(struct flannel_store_ops, get_fd),     offsetof(struct flannel_store_ops, dispatch),
+		offsetof(struct flannel_store_ops, next),       offsetof(struct flannel_store_ops, watch),
 		offsetof(struct flannel_store_ops, get_config), offsetof(struct flannel_store_ops, put_config),
-		offsetof(struct flannel_store_ops, create),	offsetof(struct flannel_store_ops, update),
+		offsetof(struct flannel_store_ops, create),     offsetof(struct flannel_store_ops, update),
 		offsetof(struct flannel_store_ops, remove),
 	};
 	struct {
 		struct flannel_store_ops known;
 		void *newer;
-	} larger = { .known = fake_ops };
+	} larger = {.known = fake_ops};
 	struct flannel_error *error = NULL;
 	struct flannel_store *store = NULL;
 	struct fake *fake = fake_new();
@@ -129,21 +130,21 @@ static const struct {
 	const char *previous6;
 	const char *part;
 } bad_options[] = {
-	{ .part = "public_ip and public_ip6 are NULL" },
-	{ .options = { .public_ip = "" }, .part = "public_ip is \"\"" },
-	{ .options = { .public_ip = "192.0.2.256" }, .part = "192.0.2.256" },
-	{ .options = { .public_ip = "192.0.2.1/24" }, .part = "192.0.2.1/24" },
-	{ .options = { .public_ip = FAKE_IP6 }, .part = "expected an IPv4 address" },
-	{ .options = { .public_ip = FAKE_IP, .public_ip6 = FAKE_IP }, .part = "expected an IPv6 address" },
-	{ .options = { .public_ip = FAKE_IP, .public_ip6 = "x" }, .part = "public_ip6 is \"x\"" },
-	{ .options = { .public_ip = FAKE_IP, .lease_sec = 59 }, .part = "lease_sec is 59" },
-	{ .options = { .public_ip = FAKE_IP, .lease_sec = 2592001 }, .part = "lease_sec is 2592001" },
-	{ .options = { .public_ip = FAKE_IP, .lease_sec = 60, .renew_margin_sec = 60 }, .part = "renew_margin_sec is 60" },
-	{ .options = { .public_ip = FAKE_IP, .renew_margin_sec = 86400 }, .part = "renew_margin_sec is 86400" },
-	{ .options = { .public_ip = FAKE_IP }, .previous = "10.244.3.1/24", .part = "previous is 10.244.3.1/24" },
-	{ .options = { .public_ip = FAKE_IP }, .previous = "fd00::/64", .part = "previous is fd00::/64" },
-	{ .options = { .public_ip = FAKE_IP }, .previous6 = "10.244.3.0/24", .part = "previous6 is 10.244.3.0/24" },
-	{ .options = { .public_ip = FAKE_IP }, .previous6 = "fd00::1/64", .part = "previous6 is fd00::1/64" },
+	{.part = "public_ip and public_ip6 are NULL"},
+	{.options = {.public_ip = ""}, .part = "public_ip is \"\""},
+	{.options = {.public_ip = "192.0.2.256"}, .part = "192.0.2.256"},
+	{.options = {.public_ip = "192.0.2.1/24"}, .part = "192.0.2.1/24"},
+	{.options = {.public_ip = FAKE_IP6}, .part = "expected an IPv4 address"},
+	{.options = {.public_ip = FAKE_IP, .public_ip6 = FAKE_IP}, .part = "expected an IPv6 address"},
+	{.options = {.public_ip = FAKE_IP, .public_ip6 = "x"}, .part = "public_ip6 is \"x\""},
+	{.options = {.public_ip = FAKE_IP, .lease_sec = 59}, .part = "lease_sec is 59"},
+	{.options = {.public_ip = FAKE_IP, .lease_sec = 2592001}, .part = "lease_sec is 2592001"},
+	{.options = {.public_ip = FAKE_IP, .lease_sec = 60, .renew_margin_sec = 60}, .part = "renew_margin_sec is 60"},
+	{.options = {.public_ip = FAKE_IP, .renew_margin_sec = 86400}, .part = "renew_margin_sec is 86400"},
+	{.options = {.public_ip = FAKE_IP}, .previous = "10.244.3.1/24", .part = "previous is 10.244.3.1/24"},
+	{.options = {.public_ip = FAKE_IP}, .previous = "fd00::/64", .part = "previous is fd00::/64"},
+	{.options = {.public_ip = FAKE_IP}, .previous6 = "10.244.3.0/24", .part = "previous6 is 10.244.3.0/24"},
+	{.options = {.public_ip = FAKE_IP}, .previous6 = "fd00::1/64", .part = "previous6 is fd00::1/64"},
 };
 
 Test(lease_calls, bad_options)
@@ -151,7 +152,7 @@ Test(lease_calls, bad_options)
 	struct {
 		struct flannel_lease_options known;
 		int newer;
-	} larger = { .known = { .size = sizeof(larger), .public_ip = FAKE_IP }, .newer = 1 };
+	} larger = {.known = {.size = sizeof(larger), .public_ip = FAKE_IP}, .newer = 1};
 	struct flannel_error *error = NULL;
 	struct flannel_request *request = (struct flannel_request *)&error;
 	struct bench bench;
@@ -165,14 +166,14 @@ Test(lease_calls, bad_options)
 			options.previous = bench_prefix(bad_options[i].previous);
 		if (bad_options[i].previous6)
 			options.previous6 = bench_prefix(bad_options[i].previous6);
-		expect_error(flannel_lease_acquire(bench.context, bench.store, &options, &request, &error), &error, -EINVAL,
-			     bad_options[i].part);
+		expect_error(flannel_lease_acquire(bench.context, bench.store, &options, &request, &error), &error,
+			     -EINVAL, bad_options[i].part);
 	}
 	expect_error(flannel_lease_acquire(bench.context, bench.store, &larger.known, &request, &error), &error, -E2BIG,
 		     "does not know");
 	larger.known.size = 0;
-	expect_error(flannel_lease_acquire(bench.context, bench.store, &larger.known, &request, &error), &error, -EINVAL,
-		     "size");
+	expect_error(flannel_lease_acquire(bench.context, bench.store, &larger.known, &request, &error), &error,
+		     -EINVAL, "size");
 	cr_expect_eq(request, (struct flannel_request *)&error, "a failure touched the result");
 	/* none of them left the store in use */
 	bench_quiet(&bench);
@@ -188,8 +189,8 @@ Test(lease_calls, null_everywhere)
 	bench_open(&bench);
 	expect_error(flannel_lease_acquire(NULL, bench.store, &bench.options, &bench.request, &error), &error, -EINVAL,
 		     "NULL");
-	expect_error(flannel_lease_acquire(bench.context, NULL, &bench.options, &bench.request, &error), &error, -EINVAL,
-		     "NULL");
+	expect_error(flannel_lease_acquire(bench.context, NULL, &bench.options, &bench.request, &error), &error,
+		     -EINVAL, "NULL");
 	expect_error(flannel_lease_acquire(bench.context, bench.store, NULL, &bench.request, &error), &error, -EINVAL,
 		     "NULL");
 	expect_error(flannel_lease_acquire(bench.context, bench.store, &bench.options, NULL, &error), &error, -EINVAL,
@@ -209,7 +210,7 @@ Test(lease_calls, store_in_use)
 	struct flannel_error *error = NULL;
 	struct flannel_request *other = NULL;
 	struct flannel_node *node = NULL;
-	struct flannel_node_options options = { .size = sizeof(options) };
+	struct flannel_node_options options = {.size = sizeof(options)};
 	char directory[] = "/tmp/fl-request-XXXXXX", file[64];
 	struct bench bench;
 
@@ -220,7 +221,8 @@ Test(lease_calls, store_in_use)
 	bench_start(&bench);
 	expect_error(flannel_lease_acquire(bench.context, bench.store, &bench.options, &other, &error), &error, -EBUSY,
 		     "fake store");
-	expect_error(flannel_store_set_config_sync(bench.store, FAKE_CONFIG, 1000, &error), &error, -EBUSY, "fake store");
+	expect_error(flannel_store_set_config_sync(bench.store, FAKE_CONFIG, 1000, &error), &error, -EBUSY,
+		     "fake store");
 	cr_assert_eq(flannel_node_new(bench.context, bench.store, &options, &node, NULL), 0);
 	expect_error(flannel_node_start(node, &error), &error, -EBUSY, "fake store");
 	cr_expect_eq(flannel_node_get_state(node), FLANNEL_NODE_STOPPED);
@@ -239,16 +241,16 @@ static const struct {
 	struct flannel_node_options options;
 	const char *part;
 } bad_node_options[] = {
-	{ { .public_ip = "x" }, "public_ip is \"x\"" },
-	{ { .public_ip = "192.0.2.1/24" }, "192.0.2.1/24" },
-	{ { .public_ip = FAKE_IP6 }, "expected an IPv4 address" },
-	{ { .public_ip6 = FAKE_IP }, "expected an IPv6 address" },
-	{ { .lease_sec = 1 }, "lease_sec is 1" },
-	{ { .renew_margin_sec = 86400 }, "renew_margin_sec is 86400" },
-	{ { .masquerade = 0x80000000U }, "masquerade" },
-	{ { .subnet_file = "" }, "subnet_file" },
-	{ { .interfaces = (const char *const[]){ "eth0", NULL }, .n_interfaces = 2 }, "interface 1" },
-	{ { .n_interfaces = 1 }, "interfaces" },
+	{{.public_ip = "x"}, "public_ip is \"x\""},
+	{{.public_ip = "192.0.2.1/24"}, "192.0.2.1/24"},
+	{{.public_ip = FAKE_IP6}, "expected an IPv4 address"},
+	{{.public_ip6 = FAKE_IP}, "expected an IPv6 address"},
+	{{.lease_sec = 1}, "lease_sec is 1"},
+	{{.renew_margin_sec = 86400}, "renew_margin_sec is 86400"},
+	{{.masquerade = 0x80000000U}, "masquerade"},
+	{{.subnet_file = ""}, "subnet_file"},
+	{{.interfaces = (const char *const[]){"eth0", NULL}, .n_interfaces = 2}, "interface 1"},
+	{{.n_interfaces = 1}, "interfaces"},
 };
 
 Test(node_calls, bad_options)
@@ -256,7 +258,7 @@ Test(node_calls, bad_options)
 	struct {
 		struct flannel_node_options known;
 		int newer;
-	} larger = { .known = { .size = sizeof(larger) }, .newer = 1 };
+	} larger = {.known = {.size = sizeof(larger)}, .newer = 1};
 	struct flannel_error *error = NULL;
 	struct flannel_node *node = (struct flannel_node *)&error;
 	struct bench bench;
@@ -272,7 +274,8 @@ Test(node_calls, bad_options)
 	expect_error(flannel_node_new(bench.context, bench.store, &larger.known, &node, &error), &error, -E2BIG,
 		     "does not know");
 	larger.known.size = 0;
-	expect_error(flannel_node_new(bench.context, bench.store, &larger.known, &node, &error), &error, -EINVAL, "size");
+	expect_error(flannel_node_new(bench.context, bench.store, &larger.known, &node, &error), &error, -EINVAL,
+		     "size");
 	expect_error(flannel_node_new(NULL, bench.store, NULL, &node, &error), &error, -EINVAL, "NULL");
 	expect_error(flannel_node_new(bench.context, NULL, NULL, &node, &error), &error, -EINVAL, "NULL");
 	expect_error(flannel_node_new(bench.context, bench.store, NULL, NULL, &error), &error, -EINVAL, "NULL");
@@ -284,8 +287,8 @@ Test(node_calls, bad_options)
 
 Test(node_calls, null_and_stopped)
 {
-	struct flannel_node_underlay underlay = { .size = sizeof(underlay), .link = { .size = sizeof(underlay.link) } };
-	struct flannel_node_peer peer = { .size = sizeof(peer) };
+	struct flannel_node_underlay underlay = {.size = sizeof(underlay), .link = {.size = sizeof(underlay.link)}};
+	struct flannel_node_peer peer = {.size = sizeof(peer)};
 	struct flannel_error *error = NULL;
 	struct flannel_node *node = NULL;
 	struct bench bench;
@@ -326,13 +329,13 @@ static const struct {
 	int result;
 	const char *part;
 } replies[] = {
-	{ 0, NULL, 1, NULL },
-	{ -EEXIST, FAKE_CONFIG, 0, NULL },
-	{ -EEXIST, "{ \"backend\": {\"TYPE\": \"Host-GW\"}, \"network\": \"10.244.0.0/16\" }", 0, NULL },
-	{ -EEXIST, "{\"Network\":\"10.1.0.0/16\"}", -EEXIST, "10.1.0.0/16" },
-	{ -EEXIST, "{\"Network\":\"10.1.0.0/16\"}", -EEXIST, FAKE_CONFIG },
-	{ -EEXIST, "nonsense", -EEXIST, "invalid" },
-	{ -EACCES, NULL, -EACCES, "network configuration" },
+	{0, NULL, 1, NULL},
+	{-EEXIST, FAKE_CONFIG, 0, NULL},
+	{-EEXIST, "{ \"backend\": {\"TYPE\": \"Host-GW\"}, \"network\": \"10.244.0.0/16\" }", 0, NULL},
+	{-EEXIST, "{\"Network\":\"10.1.0.0/16\"}", -EEXIST, "10.1.0.0/16"},
+	{-EEXIST, "{\"Network\":\"10.1.0.0/16\"}", -EEXIST, FAKE_CONFIG},
+	{-EEXIST, "nonsense", -EEXIST, "invalid"},
+	{-EACCES, NULL, -EACCES, "network configuration"},
 };
 
 Test(store_calls, set_config)
@@ -363,9 +366,9 @@ Test(store_calls, set_config)
 
 Test(store_calls, set_config_refused)
 {
-	static const char *const bad[] = { "", "{}", "{\"Network\":\"10.244.0.0/16\",\"SubnetLen\":40}" };
+	static const char *const bad[] = {"", "{}", "{\"Network\":\"10.244.0.0/16\",\"SubnetLen\":40}"};
 	struct flannel_error *error = NULL;
-	struct flannel_store_message lost = { .type = FLANNEL_STORE_LOST };
+	struct flannel_store_message lost = {.type = FLANNEL_STORE_LOST};
 	struct bench bench;
 
 	bench_open(&bench);
@@ -374,11 +377,13 @@ Test(store_calls, set_config_refused)
 		error = flannel_error_unref(error);
 	}
 	expect_error(flannel_store_set_config_sync(bench.store, FAKE_CONFIG, 0, &error), &error, -EINVAL, "0 ms");
-	expect_error(flannel_store_set_config_sync(bench.store, FAKE_CONFIG, 60001, &error), &error, -EINVAL, "60001 ms");
+	expect_error(flannel_store_set_config_sync(bench.store, FAKE_CONFIG, 60001, &error), &error, -EINVAL,
+		     "60001 ms");
 	bench_quiet(&bench); /* nothing was asked of the store for any of them */
 
 	bench.fake->refuse = -ENOSPC;
-	expect_error(flannel_store_set_config_sync(bench.store, FAKE_CONFIG, 1000, &error), &error, -ENOSPC, "fake store");
+	expect_error(flannel_store_set_config_sync(bench.store, FAKE_CONFIG, 1000, &error), &error, -ENOSPC,
+		     "fake store");
 	/* no answer at all, then one with a reason */
 	cr_expect_eq(flannel_store_set_config_sync(bench.store, FAKE_CONFIG, 10, &error), -ETIMEDOUT);
 	cr_assert(flannel_error_is_retryable(error));

@@ -9,7 +9,7 @@
 
 static void tell(struct bench *bench, int type)
 {
-	struct flannel_store_message message = { .type = type };
+	struct flannel_store_message message = {.type = type};
 
 	if (type == FLANNEL_STORE_LOST)
 		fl_error_set_retryable(&message.error, -EIO, "fake", "no answer", "ask");
@@ -306,7 +306,7 @@ Test(request_held, release)
 Test(request_held, release_fails)
 {
 	struct bench bench;
-	struct flannel_store_message message = { .type = FLANNEL_STORE_DONE, .code = -EACCES };
+	struct flannel_store_message message = {.type = FLANNEL_STORE_DONE, .code = -EACCES};
 
 	bench_open(&bench);
 	bench_hold(&bench);
@@ -339,7 +339,7 @@ Test(request_held, release_during_renewal)
 	update = bench.fake->number;
 	cr_assert_eq(flannel_lease_release(bench.request, NULL), 0);
 	bench_call(&bench, "remove 10.244.3.0-24");
-	fake_tell(bench.fake, (struct flannel_store_message){ .type = FLANNEL_STORE_DONE, .request = update });
+	fake_tell(bench.fake, (struct flannel_store_message){.type = FLANNEL_STORE_DONE, .request = update});
 	bench_quiet(&bench);
 	fake_answer(bench.fake, 0);
 	bench_event(&bench, "lease-lost 10.244.3.0-24");

@@ -10,7 +10,7 @@
 /* the n-th of many routes */
 static struct fl_object make_route(unsigned int n, const char *via)
 {
-	struct fl_object object = { .type = FL_OBJECT_ROUTE };
+	struct fl_object object = {.type = FL_OBJECT_ROUTE};
 	struct flannel_prefix dst;
 	char text[FLANNEL_PREFIX_STRLEN];
 
