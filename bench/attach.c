@@ -64,8 +64,8 @@ static double run(const char *program, const char *config, char **environment)
 /* one CNI call */
 static double call(const struct plugin *plugin, const char *command, int netns_fd, unsigned int number)
 {
-	char command_text[32], id[48], netns[64], path[512];
-	char *environment[] = {command_text, id, netns, path, "CNI_IFNAME=eth0", NULL};
+	char command_text[32], id[48], netns[64], path[512], ifname[] = "CNI_IFNAME=eth0";
+	char *environment[] = {command_text, id, netns, path, ifname, NULL};
 	double ms;
 
 	snprintf(command_text, sizeof(command_text), "CNI_COMMAND=%s", command);

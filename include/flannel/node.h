@@ -101,7 +101,7 @@ FLANNEL_PUBLIC int flannel_node_new(struct flannel_context *context, struct flan
  * Return: 0, or negative, and the node may be started again:
  *   -EINVAL    @node is NULL
  *   -EALREADY  it was started
- *   -EBUSY     the store is in use
+ *   -EBUSY     the store is in use, or another node runs in the context
  *   -EISDIR, -ENOTDIR, -EACCES, -EROFS, -ENOSPC  the subnet file could not be written
  *   -ENOMEM
  *

@@ -30,6 +30,8 @@ enum fl_link_attribute {
 	FL_LINK_MASTER = 1 << 4,   /* .master, "" detaches */
 	FL_LINK_HAIRPIN = 1 << 5,  /* bridge port, .hairpin */
 	FL_LINK_ISOLATED = 1 << 6, /* bridge port, .isolated */
+	FL_LINK_OPERSTATE = 1 << 8, /* .operstate, of a link that cannot tell by itself */
+	FL_LINK_TXQLEN = 1 << 9,    /* .txqlen, at creation */
 	FL_LINK_ALIAS = 1 << 7     /* .alias */
 };
 
@@ -46,6 +48,8 @@ struct fl_link {
 	bool isolated;
 	char master[FLANNEL_IFNAME_SIZE];
 	char alias[64];
+	uint8_t operstate; /* RFC 2863, as rtnetlink(7) numbers them: 6 is up */
+	uint32_t txqlen;   /* packets */
 	/* veth: the other end, made in the other role's namespace */
 	char peer_name[FLANNEL_IFNAME_SIZE];
 	bool peer_has_mac;

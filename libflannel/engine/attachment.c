@@ -157,6 +157,20 @@ static int wait_for_port(struct attach *attach, struct flannel_error **ret_error
 	return r;
 }
 
+/*
+ * The kernel notes a bridge's operational state when its carrier changes. A bridge that got its first port as soon as it was made
+ * never lacked it, and would stay "unknown" for ever; others wait for "up". Where another state is right, this is ignored.
+ */
+static int tell_operstate(struct attach *attach, struct flannel_error **ret_error)
+{
+	struct fl_link link = {.kind = "bridge", .set = FL_LINK_OPERSTATE, .operstate = IF_OPER_UP};
+
+	if (attach->bridge_info.operstate == IF_OPER_UP || (attach->options.flags & FLANNEL_ATTACHMENT_LINK_DOWN))
+		return 0;
+	memcpy(link.name, attach->bridge_info.name, sizeof(link.name));
+	return fl_link_change(attach->transaction.node, attach->bridge_info.ifindex, &link, ret_error);
+}
+
 /* all steps in order; each that the kernel acknowledged can be undone */
 static int run(struct attach *attach, struct flannel_error **ret_error)
 {
@@ -170,6 +184,8 @@ static int run(struct attach *attach, struct flannel_error **ret_error)
 		r = wait_for_port(attach, ret_error);
 	if (r >= 0)
 		r = make_gateway(attach, ret_error);
+	if (r >= 0)
+		r = tell_operstate(attach, ret_error);
 	/* a bridge takes on the least MTU of its ports, and without an address of its own the MAC of one, too */
 	if (r >= 0 && (!attach->want->n_gateways || attach->options.mtu))
 		r = fl_link_get_by_index(attach->transaction.node, attach->bridge_info.ifindex, &attach->bridge_info,

@@ -7,8 +7,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "sys/rtnl_address.h"
+
+/*
+ * A MAC that is given, not chosen by the kernel, stays: else the bridge would take on that of its lowest port, and containers
+ * would lose their gateway whenever one comes or goes. A bridge that is nobody's gateway keeps the kernel's ways.
+ */
+static int choose_mac(const struct fl_bridge_want *want, struct fl_link *link, struct flannel_error **ret_error)
+{
+	if (!want->n_addresses)
+		return 0;
+	if (getrandom(link->mac, sizeof(link->mac), 0) != (ssize_t)sizeof(link->mac))
+		return fl_error_set_retryable(ret_error, -EIO, "attachment", NULL, "draw a random number");
+	link->mac[0] = (uint8_t)((link->mac[0] & 0xfe) | 0x02); /* one interface's, locally administered (IEEE 802) */
+	link->set |= FL_LINK_MAC;
+	return 0;
+}
 
 /* gets or makes the bridge; another process may make it at the same moment */
 static int get_or_create(struct fl_transaction *transaction, const struct fl_bridge_want *want,
@@ -20,10 +36,16 @@ static int get_or_create(struct fl_transaction *transaction, const struct fl_bri
 
 	if (r != 0)
 		return r < 0 ? r : 0;
+	r = choose_mac(want, &link, ret_error);
+	if (r < 0)
+		return r;
 	snprintf(link.name, sizeof(link.name), "%s", want->name);
 	r = fl_transaction_create_link(transaction, &link, -1, ret_info, &error);
 	if (r == -EEXIST) {
 		r = fl_link_get(transaction->node, want->name, ret_info, ret_error);
+		if (r == 0)
+			return fl_error_set_retryable(ret_error, -EAGAIN, "attachment", "it came and went",
+						      "make bridge %s", want->name);
 		return r < 0 ? r : 0;
 	}
 	if (r < 0 && ret_error)
@@ -119,10 +141,7 @@ static int ensure_address(struct fl_transaction *transaction, const struct fl_br
 	return fl_transaction_add_address(transaction, info->ifindex, &object, ret_error);
 }
 
-/*
- * Writing the MAC that it has pins it: else the bridge would take on that of its lowest port, and containers would lose
- * their gateway whenever one comes or goes.
- */
+/* Writing the MAC that a bridge has pins it, for the reason that choose_mac() gives. */
 static int pin_mac(struct fl_transaction *transaction, const struct fl_link_info *info,
 		   struct flannel_error **ret_error)
 {
@@ -156,21 +175,23 @@ int fl_bridge_open(struct fl_transaction *transaction, const struct fl_bridge_wa
 {
 	size_t n_missing;
 	int changed, r = get_or_create(transaction, want, ret_info, ret_error);
+	bool is_new = r > 0;
 
 	if (r < 0)
 		return r;
 	changed = r;
+	transaction->bridge_ifindex = ret_info->ifindex;
 	if (strcmp(ret_info->kind, "bridge") != 0)
 		return fl_error_set(ret_error, -EEXIST, "attachment", "it is no bridge", "use link %s (%s) as a bridge",
 				    want->name, ret_info->kind[0] ? ret_info->kind : "a device");
-	r = count_missing(transaction, want, ret_info, changed > 0, &n_missing, ret_error);
+	r = count_missing(transaction, want, ret_info, is_new, &n_missing, ret_error);
 	if (r >= 0)
 		r = refuse_advertisements(transaction, ret_info->name, ret_error);
 	if (r >= 0) {
 		changed |= r;
 		r = set_flags(transaction, want, ret_info, ret_error);
 	}
-	if (r >= 0 && n_missing) {
+	if (r >= 0 && n_missing && !is_new) {
 		changed |= r;
 		r = pin_mac(transaction, ret_info, ret_error);
 	}

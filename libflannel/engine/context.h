@@ -34,6 +34,7 @@ struct flannel_context {
 	struct fl_rtnl *rtnl;
 	struct fl_nft *nft;
 	struct fl_reconciler *reconciler;
+	bool has_node; /* tables and ownership rules are those of one node */
 };
 
 /* the request socket of the context's namespace, borrowed */

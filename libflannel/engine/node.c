@@ -57,8 +57,12 @@ static int on_news(void *userdata, struct flannel_request *request, const struct
 	struct flannel_node *node = userdata;
 
 	(void)request;
-	if (node->state == FLANNEL_NODE_FAILED)
+	if (node->state == FLANNEL_NODE_FAILED) {
+		/* the peer is freed after this call, so what is kept for it must go even now */
+		if (news->report == FL_REQUEST_PEER_REMOVED)
+			note_peer(node, news);
 		return 0;
+	}
 	if (news->report == FL_REQUEST_CONFIG)
 		return fl_node_configure(node, ret_error);
 	if (news->report == FL_REQUEST_FAILED && !flannel_error_is_retryable(news->error)) {
@@ -242,6 +246,8 @@ int flannel_node_start(struct flannel_node *node, struct flannel_error **ret_err
 		return fl_error_set(ret_error, -EINVAL, "argument", "node is NULL", "start a node");
 	if (node->state != FLANNEL_NODE_STOPPED)
 		return fl_error_set(ret_error, -EALREADY, "node", "it was started before", "start the node");
+	if (node->context->has_node)
+		return fl_error_set(ret_error, -EBUSY, "node", "another node runs in its context", "start the node");
 	r = read_subnet_file(node, &options.previous, ret_error);
 	if (r < 0)
 		return r;
@@ -250,6 +256,7 @@ int flannel_node_start(struct flannel_node *node, struct flannel_error **ret_err
 	r = fl_request_new(node->context, node->store, &options, on_news, node, &node->request, ret_error);
 	if (r < 0)
 		return r;
+	node->context->has_node = true;
 	node->state = FLANNEL_NODE_CONFIG;
 	return 0;
 }

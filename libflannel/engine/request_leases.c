@@ -44,7 +44,8 @@ static bool is_held(const struct flannel_request *request, const struct flannel_
 {
 	struct fl_subnet_choice subnets, held;
 
-	if (!request->lease || request->step != STEP_HELD)
+	/* while a renewal is on its way, its answer tells; while it waits for its next try, nothing else would */
+	if (!request->lease || (request->step != STEP_HELD && (request->step != STEP_RENEWING || request->pending)))
 		return false;
 	subnets = fl_request_subnets_of(lease);
 	held = fl_request_subnets_of(request->lease);

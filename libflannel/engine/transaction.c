@@ -173,7 +173,7 @@ void fl_transaction_commit(struct fl_transaction *transaction)
 	transaction->n_undo = 0;
 }
 
-/* Has another process attached something to a bridge that we made? Then it stays. */
+/* Is anything attached to a bridge? If that cannot be told, then better yes. */
 static bool has_ports(struct fl_transaction *transaction, uint32_t ifindex)
 {
 	FL_CLEANUP(fl_freep) struct fl_link_info *links = NULL;
@@ -207,8 +207,6 @@ static int undo_link(struct fl_transaction *transaction, const struct fl_undo *u
 		return 0;
 	if (undo->operation.verb == FL_VERB_REPLACE)
 		return fl_link_change(transaction->node, undo->ifindex, before, ret_error);
-	if (strcmp(link->kind, "bridge") == 0 && has_ports(transaction, undo->ifindex))
-		return 0;
 	return fl_link_delete(transaction->node, undo->ifindex, link->name, ret_error);
 }
 
@@ -239,15 +237,39 @@ static int undo_step(struct fl_transaction *transaction, const struct fl_undo *u
 	return 0;
 }
 
+/* takes one step back; what cannot be taken back is logged */
+static void undo_or_log(struct fl_transaction *transaction, const struct fl_undo *undo)
+{
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+
+	if (undo_step(transaction, undo, &error) < 0)
+		fl_log(&transaction->context->log, FLANNEL_LOG_WARNING, "attachment", "undo: %s",
+		       flannel_error_get_message(error));
+}
+
+/* is a step the creation of a link that nobody else can have come to rely on */
+static bool is_private_link(const struct fl_undo *undo)
+{
+	const struct fl_operation *operation = &undo->operation;
+
+	return operation->object.type == FL_OBJECT_LINK && operation->verb == FL_VERB_CREATE &&
+	       strcmp(operation->object.link.kind, "bridge") != 0;
+}
+
 void fl_transaction_end(struct fl_transaction *transaction)
 {
-	while (transaction->n_undo > 0) {
-		FL_CLEANUP_ERROR struct flannel_error *error = NULL;
-		const struct fl_undo *undo = &transaction->undo[--transaction->n_undo];
+	size_t n = transaction->n_undo;
 
-		if (undo_step(transaction, undo, &error) < 0)
-			fl_log(&transaction->context->log, FLANNEL_LOG_WARNING, "attachment", "undo: %s",
-			       flannel_error_get_message(error));
+	for (size_t i = n; i-- > 0;) {
+		if (is_private_link(&transaction->undo[i]))
+			undo_or_log(transaction, &transaction->undo[i]);
+	}
+	/* Our own port is gone now. If the bridge has others, its addresses, flags and forwarding serve them. */
+	if (n && transaction->bridge_ifindex && has_ports(transaction, transaction->bridge_ifindex))
+		n = 0;
+	while (n-- > 0) {
+		if (!is_private_link(&transaction->undo[n]))
+			undo_or_log(transaction, &transaction->undo[n]);
 	}
 	free(transaction->undo);
 	*transaction = (struct fl_transaction){0};

@@ -19,6 +19,7 @@ struct fl_undo {
 struct fl_transaction {
 	struct flannel_context *context;
 	struct fl_rtnl *node; /* borrowed */
+	uint32_t bridge_ifindex; /* the bridge that is worked on; once others use it, nothing of it is undone */
 	struct fl_undo *undo;
 	size_t n_undo;
 	size_t n_allocated;

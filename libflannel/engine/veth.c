@@ -67,7 +67,7 @@ static int create_once(struct fl_transaction *transaction, const struct fl_veth_
 static void describe(const struct fl_veth_want *want, struct fl_link *link)
 {
 	*link = (struct fl_link){.kind = "veth", .up = true, .mtu = want->mtu};
-	link->set = FL_LINK_UP | (want->mtu ? FL_LINK_MTU : 0);
+	link->set = FL_LINK_UP | FL_LINK_TXQLEN | (want->mtu ? FL_LINK_MTU : 0);
 	snprintf(link->peer_name, sizeof(link->peer_name), "%s", want->peer_name);
 	if (want->peer_mac)
 		link->peer_has_mac = fl_mac_parse(want->peer_mac, link->peer_mac) == 0;

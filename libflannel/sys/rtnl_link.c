@@ -16,7 +16,9 @@
 
 /* attributes that belong to a link as a bridge port, and those that are its own */
 #define PORT_ATTRIBUTES (FL_LINK_HAIRPIN | FL_LINK_ISOLATED)
-#define OWN_ATTRIBUTES (FL_LINK_MTU | FL_LINK_MAC | FL_LINK_UP | FL_LINK_PROMISC | FL_LINK_MASTER | FL_LINK_ALIAS)
+#define OWN_ATTRIBUTES                                                                                                 \
+	(FL_LINK_MTU | FL_LINK_MAC | FL_LINK_UP | FL_LINK_PROMISC | FL_LINK_MASTER | FL_LINK_OPERSTATE |               \
+	 FL_LINK_TXQLEN | FL_LINK_ALIAS)
 
 int fl_link_find_index(struct fl_rtnl *rtnl, const char *name, uint32_t *ret_ifindex)
 {
@@ -270,6 +272,10 @@ static int put_attributes(struct nl_msg *message, const struct fl_link *link, ui
 		r |= nla_put(message, IFLA_ADDRESS, FL_MAC_LEN, link->mac);
 	if (link->set & FL_LINK_MASTER)
 		r |= nla_put_u32(message, IFLA_MASTER, master_ifindex);
+	if (link->set & FL_LINK_OPERSTATE)
+		r |= nla_put_u8(message, IFLA_OPERSTATE, link->operstate);
+	if (link->set & FL_LINK_TXQLEN)
+		r |= nla_put_u32(message, IFLA_TXQLEN, link->txqlen);
 	return r;
 }
 

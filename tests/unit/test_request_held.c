@@ -35,6 +35,34 @@ Test(request_held, is_renewed)
 	bench_close(&bench);
 }
 
+/* when the renewal is due: the margin before the end, by default an hour or half the lifetime */
+static const struct {
+	uint32_t lease_sec, margin_sec, due_sec;
+} times[] = {
+	{ 0, 0, 82800 }, { 86400, 3600, 82800 }, { 3601, 0, 1 }, { 3600, 0, 1800 }, { 60, 0, 30 }, { 2592000, 1, 2591999 },
+};
+
+Test(request_held, renewal_times)
+{
+	for (size_t i = 0; i < FL_N_ELEMENTS(times); i++) {
+		uint64_t before_ns, due_ns = times[i].due_sec * FL_NSEC_PER_SEC, deadline_ns;
+		struct bench bench;
+
+		bench_open(&bench);
+		bench.options.lease_sec = times[i].lease_sec;
+		bench.options.renew_margin_sec = times[i].margin_sec;
+		bench_start_with(&bench, FAKE_CONFIG);
+		fake_snapshot(bench.fake, NULL);
+		bench_call(&bench, "create 10.244.");
+		fake_answer(bench.fake, 0);
+		before_ns = fl_loop_now();
+		bench_settle(&bench);
+		deadline_ns = fl_source_get_deadline(bench.request->timer);
+		cr_expect(deadline_ns >= before_ns + due_ns && deadline_ns <= fl_loop_now() + due_ns, "case %zu", i);
+		bench_close(&bench);
+	}
+}
+
 /* a renewal that fails is repeated, and the lease is held meanwhile */
 Test(request_held, renewal_fails)
 {
