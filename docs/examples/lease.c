@@ -43,7 +43,7 @@ int main(int argc, char **argv)
 		poll(fds, 2, -1);
 		if (fds[1].revents && read(STDIN_FILENO, &byte, 1) <= 0)
 			break;
-		while (flannel_context_dispatch(context, &error) > 0)
+		while (flannel_context_dispatch(context, NULL) > 0)
 			;
 		while (flannel_context_next_event(context, &event) > 0) {
 			printf("%s %s\n", flannel_event_get_type_name(event), flannel_event_get_text(event));
@@ -54,5 +54,5 @@ int main(int argc, char **argv)
 	flannel_request_free(request);
 	flannel_store_unref(store);
 	flannel_context_unref(context);
-	return error ? fail(error) : 0;
+	return 0;
 }

@@ -14,7 +14,7 @@
 
 static int fail(const char *what)
 {
-	fprintf(stderr, "routes: %s\n", what);
+	fprintf(stderr, "routes: %s\n", what); /* the process ends, and all it holds with it */
 	return 1;
 }
 

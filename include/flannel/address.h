@@ -54,7 +54,7 @@ struct flannel_address {
 
 /**
  * flannel_address_ranges_check() - validate ranges and fill in their defaults
- * @ranges:    changed in place: defaults filled in.
+ * @ranges:    changed in place: defaults filled in. Each element's .size must be exactly that of its struct.
  * @n_ranges:  at least 1.
  * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
  *

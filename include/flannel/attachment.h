@@ -81,10 +81,11 @@ struct flannel_attachment_route {
  * @mac:         MAC address of the container's end as text; NULL lets the kernel choose.
  * @mtu:         bytes, of the veth pair and a new bridge; 0 lets the kernel choose.
  * @flags:       enum flannel_attachment_flags, or-ed.
- * @addresses:   addresses of the container, with their networks' lengths. A gateway may be AF_UNSPEC: with GATEWAY the
+ * @addresses:   addresses of the container, with their networks' lengths; each element's .size must be exactly
+ *               sizeof(struct flannel_address). A gateway may be AF_UNSPEC: with GATEWAY the
  *               first host of the network is used.
  * @n_addresses: how many; 0 attaches on layer 2 only.
- * @routes:      routes of the container.
+ * @routes:      routes of the container; each element's .size must be exactly that of its struct.
  * @n_routes:    how many.
  */
 struct flannel_attachment_options {

@@ -19,10 +19,10 @@ FLANNEL_BEGIN_DECLS
  * changes signals, the environment, the working directory, the umask or the network namespace of the
  * calling thread, and every descriptor it opens is close-on-exec.
  *
- * Threads: only flannel_attachment_attach(), flannel_attachment_detach() and
- * flannel_veth_ensure() start one (signals blocked, joined before the call returns), because a netlink
- * socket inside another namespace can be opened only from within it. A context with
- * FLANNEL_CONTEXT_SINGLE_THREADED enters and leaves the namespace itself instead.
+ * Threads: a netlink socket inside another namespace can be opened, and its settings written, only from within it. So
+ * flannel_attachment_attach(), flannel_attachment_detach() and flannel_veth_ensure(), and with the option netns_fd
+ * every call that touches the kernel, may start a short thread (signals blocked, joined before the call returns). A
+ * context with FLANNEL_CONTEXT_SINGLE_THREADED enters and leaves the namespace itself instead.
  */
 
 struct flannel_context;
@@ -76,7 +76,8 @@ struct flannel_context_options {
  * privilege.
  *
  * Return: 0, or negative with nothing changed:
- *   -EINVAL  @ret_context is NULL, .size is 0, .route_protocol is below 5
+ *   -EINVAL  @ret_context is NULL, .size is 0, .route_protocol is below 5, .netns_fd is no network namespace, unknown
+ *            flag
  *   -E2BIG   @options is from a newer header and uses a field this library does not know
  *   -EMFILE, -ENFILE, -ENOMEM
  *

@@ -252,7 +252,8 @@ FLANNEL_PUBLIC int flannel_lease_acquire(struct flannel_context *context, struct
  *
  * Returns at once; the end is one FLANNEL_EVENT_LEASE_LOST. The request must still be freed.
  *
- * Return: 0, or negative: -EINVAL (NULL), -ENOENT (no lease held), -ENOMEM. Since: 0.1.
+ * Return: 0, or negative: -EINVAL (NULL), -ENOENT (no lease held), -ENOMEM, -EIO (the store ended), and what a host's own
+ * store says. Since: 0.1.
  */
 FLANNEL_PUBLIC int flannel_lease_release(struct flannel_request *request, struct flannel_error **ret_error);
 

@@ -14,9 +14,10 @@ FLANNEL_BEGIN_DECLS
 /**
  * DOC: masquerade.h - masquerade and forward rules of a network
  *
- * The rules live in one nftables table per family, flannel-ipv4 and flannel-ipv6, which is replaced as a whole in one
- * transaction. They are set by a helper program (libexec/flannel/nft), since libnftables may end its process; its
- * death is an ordinary retryable error. Needs CAP_NET_ADMIN over the context's namespace.
+ * The rules of a network live in one nftables table per family, flannel-ipv4 and flannel-ipv6 unless another name is
+ * given, which is replaced as a whole in one transaction. They are set by a helper program (libexec/flannel/nft), since
+ * libnftables may end its process; its death is an ordinary retryable error. Whether a table is there is asked without
+ * the helper. Needs CAP_NET_ADMIN over the context's namespace.
  */
 
 /**
@@ -27,25 +28,34 @@ FLANNEL_BEGIN_DECLS
  * @FLANNEL_MASQUERADE_FIXED_PORTS: without fully-random: source ports are kept where possible.
  * @FLANNEL_MASQUERADE_FORWARD:     chain forward: accept what comes from or goes to the network. This cannot
  *                                  override a drop in another table's base chain.
+ * @FLANNEL_MASQUERADE_IF_MISSING:  a table of that name is left as it is, whatever is in it; to see it takes one
+ *                                  request to the kernel and no helper.
  */
 enum flannel_masquerade_flags {
 	FLANNEL_MASQUERADE_SNAT = 1,
 	FLANNEL_MASQUERADE_FIXED_PORTS = 2,
-	FLANNEL_MASQUERADE_FORWARD = 4
+	FLANNEL_MASQUERADE_FORWARD = 4,
+	FLANNEL_MASQUERADE_IF_MISSING = 8
 };
 
 /**
  * struct flannel_masquerade_options - the rules that should exist
  * @size:    sizeof(struct flannel_masquerade_options).
  * @network: the whole network, host bits zero.
- * @subnet:  this node's part of it, host bits zero.
+ * @subnet:  this node's part of it, host bits zero. The same as @network says that the network is one range of this
+ *           node: then what goes from the range to the range, or to multicast groups (224.0.0.0/4, ff00::/8), keeps
+ *           its address, and all else from the range is masqueraded.
  * @flags:   enum flannel_masquerade_flags, or-ed; at least one of SNAT and FORWARD.
+ * @table:   name of the table, 1 to 31 letters, digits, "_" and "-"; NULL for flannel's own, flannel-ipv4 or
+ *           flannel-ipv6. Tables of different names do not disturb each other; flannel_masquerade_remove() removes
+ *           only flannel's own.
  */
 struct flannel_masquerade_options {
 	size_t size;
 	struct flannel_prefix network;
 	struct flannel_prefix subnet;
 	unsigned int flags;
+	const char *table;
 };
 
 /**
@@ -54,10 +64,11 @@ struct flannel_masquerade_options {
  * @options:   what should be; read before return. The family is that of .network.
  * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
  *
- * Immediate (a few milliseconds, at most five seconds if the helper hangs).
+ * Immediate (a few milliseconds, at most five seconds if the helper hangs). With IF_MISSING, several that find no table
+ * at the same time all set it, which is as good as one.
  *
- * Return: 0, or negative:
- *   -EINVAL     bad option, families differ, .subnet is not inside .network; nothing was tried
+ * Return: 0; with IF_MISSING 0 if the table was there, 1 if it was set; or negative:
+ *   -EINVAL     bad option or table name, families differ, .subnet is not inside .network; nothing was tried
  *   -ENOENT, -EACCES  the helper is not installed or cannot be run; the message names its path
  *   -EBUSY      a node of the same context is setting its rules just now (retryable)
  *   -EPIPE      the helper died (retryable)
@@ -73,7 +84,7 @@ FLANNEL_PUBLIC int flannel_masquerade_ensure(struct flannel_context *context,
 					     struct flannel_error **ret_error);
 
 /**
- * flannel_masquerade_remove() - delete the rules of one family
+ * flannel_masquerade_remove() - delete flannel's own table of one family
  * @context:   context.
  * @family:    AF_INET or AF_INET6.
  * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.

@@ -139,7 +139,7 @@ FLANNEL_PUBLIC const char *flannel_node_get_state_name(const struct flannel_node
  * flannel_node_get_error() - what is wrong now
  * @node: a node; NULL gives NULL.
  *
- * Return: the failure of a failed node, else why the store is lost, else NULL; owned by @node until the next
+ * Return: the failure of a failed node or of a step that is tried again, else why the store is lost, else NULL; owned by @node until the next
  * dispatch. Since: 0.1.
  */
 FLANNEL_PUBLIC struct flannel_error *flannel_node_get_error(const struct flannel_node *node);

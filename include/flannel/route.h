@@ -63,7 +63,7 @@ struct flannel_route_set_options {
  * @ret_set:   set on success; owned by the caller, see flannel_route_set_free().
  * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
  *
- * Return: 0, or negative: -EINVAL, -E2BIG, -ENOMEM. Since: 0.1.
+ * Return: 0, or negative: -EINVAL, -E2BIG, -ENOMEM, -EMFILE and -ENFILE (the first set opens two sockets). Since: 0.1.
  */
 FLANNEL_PUBLIC int flannel_route_set_new(struct flannel_context *context,
 					 const struct flannel_route_set_options *options,
@@ -103,7 +103,8 @@ FLANNEL_PUBLIC int flannel_route_set_remove(struct flannel_route_set *set, const
  * FLANNEL_EVENT_OBJECT_FAILED and tried again with back-off, as is a route whose key is taken by someone else's
  * route, which is never touched.
  *
- * Return: number of routes that were added, changed or deleted, or negative if none could be tried: -EPERM,
+ * Return: number of routes that were added, changed or deleted (those of the context's other sets that were due
+ * are among them), or negative if none could be tried: -EPERM,
  * -ENOMEM, and what the kernel says. Since: 0.1.
  */
 FLANNEL_PUBLIC int flannel_route_set_apply(struct flannel_route_set *set, struct flannel_error **ret_error);

@@ -66,7 +66,7 @@ open_pool(void)
 static const char *content(const char *name)
 {
 	static char buf[200];
-	char path[200];
+	char path[512];
 	FILE *file;
 	size_t n;
 

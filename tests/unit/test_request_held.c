@@ -142,6 +142,40 @@ Test(request_held, is_removed_unseen)
 	bench_close(&bench);
 }
 
+/* it was never told of, and then a full list lacks it */
+Test(request_held, list_lacks_it)
+{
+	struct bench bench;
+
+	bench_open(&bench);
+	bench.options.previous = bench_prefix("10.244.3.0/24");
+	bench_start_with(&bench, FAKE_CONFIG);
+	fake_snapshot(bench.fake, NULL);
+	bench_call(&bench, "create 10.244.3.0-24");
+	fake_answer(bench.fake, 0);
+	bench_event(&bench, "lease-acquired 10.244.3.0-24");
+	fake_snapshot(bench.fake, NULL);
+	bench_event(&bench, "lease-lost 10.244.3.0-24");
+	bench_call(&bench, "create 10.244.3.0-24");
+	bench_close(&bench);
+}
+
+/* what was lost is asked for first, whatever was held before that */
+Test(request_held, lost_subnet_comes_first)
+{
+	struct bench bench;
+
+	bench_open(&bench);
+	bench.options.previous = bench_prefix("10.244.3.0/24");
+	bench_start_with(&bench, FAKE_CONFIG);
+	fake_snapshot(bench.fake, "10.244.7.0-24 " FAKE_IP, NULL);
+	bench_call(&bench, "update 10.244.7.0-24");
+	fake_answer(bench.fake, 0);
+	fake_tell_lease(bench.fake, FLANNEL_STORE_REMOVED, "10.244.7.0-24 " FAKE_IP);
+	bench_call(&bench, "create 10.244.7.0-24");
+	bench_close(&bench);
+}
+
 /* another node has it now: that one is a peer, and this node takes another subnet */
 Test(request_held, changes_hands)
 {
@@ -302,6 +336,22 @@ Test(request_held, store_ends)
 		flannel_error_unref(error);
 		bench_close(&bench);
 	}
+}
+
+/* the same while something waits to be done at once */
+Test(request_held, store_ends_in_the_middle)
+{
+	struct bench bench;
+
+	bench_open(&bench);
+	bench_hold(&bench);
+	cr_assert_eq(flannel_lease_release(bench.request, NULL), 0);
+	bench_call(&bench, "remove 10.244.3.0-24");
+	bench.fake->dispatch_code = -EBADF;
+	fake_ring(bench.fake);
+	bench_event(&bench, "store-lost use the fake store");
+	bench_quiet(&bench);
+	bench_close(&bench);
 }
 
 Test(request_held, release)
