@@ -2,9 +2,11 @@
 
 /*
  * The plugin bridge: connects a container to a bridge on the node. The addresses come from an IPAM plugin, which runs first:
- * its failures cost nothing then. The library attaches, or takes back what it did.
+ * its failures cost nothing then. The library attaches, or takes back what it did, and sets the masquerade rules of the
+ * network, which stay.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +17,7 @@
 #include "cleanup.h"
 #include "decode.h"
 #include "delegate.h"
+#include "masquerade.h"
 #include "netns.h"
 #include "plugin.h"
 #include "result.h"
@@ -178,9 +181,9 @@ static struct flannel_attachment_route *make_routes(const struct cni_result *res
 }
 
 /* lets the library attach the container */
-static int attach(const struct addition *addition, struct flannel_attachment **ret_attachment, struct cni_error *error)
+static int attach(const struct addition *addition, struct flannel_context *context,
+		  struct flannel_attachment **ret_attachment, struct cni_error *error)
 {
-	CNI_CLEANUP(unref_context) struct flannel_context *context = NULL;
 	CNI_CLEANUP(cni_freep) struct flannel_address *addresses = make_addresses(&addition->result);
 	CNI_CLEANUP(cni_freep) struct flannel_attachment_route *routes = make_routes(&addition->result);
 	CNI_CLEANUP(cni_flannel_errorp) struct flannel_error *cause = NULL;
@@ -200,8 +203,6 @@ static int attach(const struct addition *addition, struct flannel_attachment **r
 
 	if (!addresses || !routes)
 		return cni_fail_oom(error);
-	if (new_context(&context, error) < 0)
-		return -1;
 	if (flannel_attachment_attach(context, &options, ret_attachment, &cause) < 0)
 		return cni_fail_flannel(error, cause, NULL);
 	return 0;
@@ -269,16 +270,37 @@ static int detach(const struct cni_request *request, struct cni_error *error)
 	return 0;
 }
 
-/* attaches with the addresses that the IPAM gave; an attachment that cannot be told is taken back */
+/* masquerades what the container sends, if that is asked for and there are addresses */
+static int masquerade(const struct addition *addition, struct flannel_context *context, struct cni_error *error)
+{
+	const struct cni_bridge_config *config = &addition->config;
+	int r;
+
+	if (!config->masquerade || config->ipam[0] == '\0')
+		return 0;
+	r = cni_masquerade_ensure(context, addition->request->network, &addition->result, error);
+	if (r > 0 && strcmp(config->backend, "iptables") == 0)
+		(void)fprintf(stderr, "ipMasqBackend is \"iptables\"; the rules were set with nftables\n");
+	return r < 0 ? -1 : 0;
+}
+
+/*
+ * Attaches with the addresses that the IPAM gave. The masquerade rules come last: what fails before leaves none, and if they
+ * cannot be set, the attachment is taken back, as one that cannot be told.
+ */
 static int attach_and_tell(struct addition *addition, struct json_object **ret_result, struct cni_error *error)
 {
+	CNI_CLEANUP(unref_context) struct flannel_context *context = NULL;
 	CNI_CLEANUP(free_attachment) struct flannel_attachment *attachment = NULL;
+	CNI_CLEANUP(cni_json_putp) struct json_object *result = NULL;
 	CNI_CLEANUP(cni_error_clear) struct cni_error ignored = {0};
 
-	if (attach(addition, &attachment, error) < 0)
+	if (new_context(&context, error) < 0 || attach(addition, context, &attachment, error) < 0)
 		return -1;
-	if (make_result(addition, attachment, ret_result, error) == 0)
+	if (make_result(addition, attachment, &result, error) == 0 && masquerade(addition, context, error) == 0) {
+		*ret_result = CNI_TAKE(result);
 		return 0;
+	}
 	(void)detach(addition->request, &ignored);
 	return -1;
 }

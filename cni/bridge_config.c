@@ -43,7 +43,6 @@ struct unsupported {
 };
 
 static const struct unsupported unsupported_keys[] = {
-	{"ipMasq", json_type_boolean, "false: flanneld masquerades the whole network (--ip-masq)"},
 	{"vlan", json_type_int, "0"},
 	{"vlanTrunk", json_type_array, "no such key"},
 	{"macspoofchk", json_type_boolean, "false"},
@@ -59,7 +58,7 @@ void cni_bridge_config_clear(struct cni_bridge_config *config)
 /* all keys that are true or false */
 static int read_flags(struct json_object *object, unsigned int *ret_flags, struct cni_error *error)
 {
-	const char *const unused[] = {"ipMasq", "macspoofchk", "preserveDefaultVlan"};
+	const char *const unused[] = {"macspoofchk", "preserveDefaultVlan"};
 	bool is_on;
 
 	*ret_flags = 0;
@@ -165,17 +164,18 @@ static int read_dns(struct json_object *object, struct cni_bridge_config *config
 int cni_bridge_config_read(const struct cni_request *request, struct cni_bridge_config *ret_config,
 			   struct cni_error *error)
 {
-	CNI_CLEANUP(cni_bridge_config_clear) struct cni_bridge_config config = {.bridge = "", .ipam = ""};
+	CNI_CLEANUP(cni_bridge_config_clear)
+	struct cni_bridge_config config = {.bridge = "", .ipam = "", .backend = ""};
 	struct json_object *object = request->config;
 	struct json_object *ipam = NULL;
-	const char *backend;
 	int64_t mtu = 0;
 
 	if (cni_config_check_common(object, error) < 0 ||
 	    cni_get_string(object, "", "bridge", &config.bridge, error) < 0 ||
 	    cni_get_int(object, "", "mtu", 0, UINT32_MAX, &mtu, error) < 0 ||
 	    read_flags(object, &config.flags, error) < 0 ||
-	    cni_get_string(object, "", "ipMasqBackend", &backend, error) < 0 ||
+	    cni_get_bool(object, "", "ipMasq", &config.masquerade, error) < 0 ||
+	    cni_get_string(object, "", "ipMasqBackend", &config.backend, error) < 0 ||
 	    cni_get_object(object, "", "ipam", &ipam, error) < 0 ||
 	    (ipam && cni_get_string(ipam, "ipam", "type", &config.ipam, error) < 0) || check_vlans(object, error) < 0 ||
 	    read_mac(request, &config, error) < 0 || read_dns(object, &config, error) < 0)
@@ -232,16 +232,13 @@ static int check_supported(struct json_object *object, struct cni_error *error)
 	return 0;
 }
 
-/* a masquerade backend that is unknown is a mistake, whether we masquerade or not */
-static int check_backend(struct json_object *object, struct cni_error *error)
+/* A masquerade backend that is unknown is a mistake. The others are names only: the rules are always nftables. */
+static int check_backend(const struct cni_bridge_config *config, struct cni_error *error)
 {
-	const char *backend = "";
-	bool masquerade = false;
+	const char *backend = config->backend;
 
-	if (cni_get_bool(object, "", "ipMasq", &masquerade, error) < 0 ||
-	    cni_get_string(object, "", "ipMasqBackend", &backend, error) < 0)
-		return -1;
-	if (masquerade && backend[0] != '\0' && strcmp(backend, "iptables") != 0 && strcmp(backend, "nftables") != 0)
+	if (config->masquerade && backend[0] != '\0' && strcmp(backend, "iptables") != 0 &&
+	    strcmp(backend, "nftables") != 0)
 		return cni_fail(error, CNI_ERROR_INTERNAL,
 				"ipMasqBackend is \"%s\", expected \"iptables\" or \"nftables\"", backend);
 	return 0;
@@ -287,7 +284,7 @@ int cni_bridge_config_check(const struct cni_request *request, const struct cni_
 	if ((config->flags & both) == both)
 		return cni_fail(error, CNI_ERROR_INTERNAL,
 				"hairpinMode and promiscMode are true, expected one of them at most");
-	if (check_backend(request->config, error) < 0 || check_supported(request->config, error) < 0 ||
+	if (check_backend(config, error) < 0 || check_supported(request->config, error) < 0 ||
 	    cni_result_check_version(config->ipam[0] != '\0', request->version, error) < 0)
 		return -1;
 	ret_mac[0] = '\0';

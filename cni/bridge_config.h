@@ -13,6 +13,8 @@ struct cni_bridge_config {
 	const char *ipam;   /* the IPAM plugin's name; "" attaches on layer 2 only */
 	uint32_t mtu;
 	unsigned int flags;      /* enum flannel_attachment_flags */
+	bool masquerade;         /* ipMasq */
+	const char *backend;     /* ipMasqBackend; "" for none */
 	const char *mac_text;    /* as given; "" for none */
 	char *mac_argument;      /* what mac_text points at if it came from CNI_ARGS */
 	struct json_object *dns; /* owned; in place of the IPAM's. NULL: not given. */

@@ -53,13 +53,15 @@ static void add_match_rule(struct fl_nft_chain *chain, struct fl_nft_match match
 
 /*
  * The rules of flannel's iptables mode, in its order. The first that matches decides, so what pods of this node say to
- * pods anywhere, and the reverse, keeps its addresses before anything is masqueraded.
+ * pods anywhere, and the reverse, keeps its addresses before anything is masqueraded. Without pods of other nodes, those
+ * rules are left out that would say nothing new.
  */
 static void fill_postrouting(struct fl_nft_chain *chain, const struct flannel_masquerade_options *options)
 {
 	struct flannel_prefix network = options->network;
 	struct flannel_prefix subnet = options->subnet;
 	enum fl_nft_verdict masquerade = FL_NFT_MASQUERADE_FULLY_RANDOM;
+	bool has_other_nodes = flannel_prefix_compare(&network, &subnet) != 0;
 
 	if (options->flags & FLANNEL_MASQUERADE_FIXED_PORTS)
 		masquerade = FL_NFT_MASQUERADE;
@@ -72,12 +74,15 @@ static void fill_postrouting(struct fl_nft_chain *chain, const struct flannel_ma
 	add_match_rule(chain, (struct fl_nft_match){.type = FL_NFT_MARK, .mark = KUBE_MARK, .mask = KUBE_MARK},
 		       FL_NFT_RETURN);
 	add_path_rule(chain, source(subnet, false), destination(network, false), FL_NFT_RETURN);
-	add_path_rule(chain, source(network, false), destination(subnet, false), FL_NFT_RETURN);
-	/* from outside to a pod of this node: the pod should see who speaks */
-	add_path_rule(chain, source(network, true), destination(subnet, false), FL_NFT_RETURN);
+	if (has_other_nodes) {
+		add_path_rule(chain, source(network, false), destination(subnet, false), FL_NFT_RETURN);
+		/* from outside to a pod of this node: the pod should see who speaks */
+		add_path_rule(chain, source(network, true), destination(subnet, false), FL_NFT_RETURN);
+	}
 	add_path_rule(chain, source(network, false), destination(multicast(network.family), true), masquerade);
 	/* from outside to a pod of another node: the answer has to come back by this node */
-	add_path_rule(chain, source(network, true), destination(network, false), masquerade);
+	if (has_other_nodes)
+		add_path_rule(chain, source(network, true), destination(network, false), masquerade);
 }
 
 /* lets through what comes from or goes to the network */
@@ -104,6 +109,10 @@ void fl_masquerade_table_init(struct fl_nft_table *table, int family)
 void fl_masquerade_want(const struct flannel_masquerade_options *options, struct fl_nft_table *ret_table)
 {
 	fl_masquerade_table_init(ret_table, options->network.family);
+	if (options->table) {
+		ret_table->name = options->table;
+		ret_table->comment = "rules set by libflannel";
+	}
 	if (options->flags & FLANNEL_MASQUERADE_SNAT)
 		fill_postrouting(&ret_table->chains[ret_table->n_chains++], options);
 	if (options->flags & FLANNEL_MASQUERADE_FORWARD)

@@ -5,7 +5,7 @@
 /*
  * The firewall policy of a network, as values: tables, chains and rules that sys/nft hands to the helper. Names,
  * priorities and comments are those of flannel's nftables mode, so that we replace what flanneld left and the
- * reverse. The order of the rules and the mark's mask are those of its iptables mode: the nftables mode compares the
+ * reverse; other tables have the same chains under the name that the host gives. The order of the rules and the mark's mask are those of its iptables mode: the nftables mode compares the
  * whole mark, and swaps subnet and network in its fourth rule, which keeps traffic from outside to a pod of another
  * node from being masqueraded.
  */
@@ -48,7 +48,7 @@ struct fl_nft_chain {
 
 struct fl_nft_table {
 	const char *family; /* "ip", "ip6" */
-	const char *name;   /* "flannel-ipv4", "flannel-ipv6" */
+	const char *name;   /* "flannel-ipv4", "flannel-ipv6", or the host's choice */
 	const char *comment;
 	struct fl_nft_chain chains[2];
 	size_t n_chains;
@@ -57,7 +57,7 @@ struct fl_nft_table {
 /* family, name and comment of flannel's table for AF_INET or AF_INET6; no chains */
 void fl_masquerade_table_init(struct fl_nft_table *table, int family);
 
-/* the whole table, for the family of .network; options were checked */
+/* the whole table, for the family of .network; options were checked, and .table is borrowed */
 void fl_masquerade_want(const struct flannel_masquerade_options *options, struct fl_nft_table *ret_table);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <flannel/masquerade.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/error.h"
@@ -11,7 +12,13 @@
 /* for the helper to answer; a transaction takes milliseconds */
 #define HELPER_TIMEOUT_MS 5000
 
-#define KNOWN_FLAGS (FLANNEL_MASQUERADE_SNAT | FLANNEL_MASQUERADE_FIXED_PORTS | FLANNEL_MASQUERADE_FORWARD)
+#define KNOWN_FLAGS                                                                                                    \
+	(FLANNEL_MASQUERADE_SNAT | FLANNEL_MASQUERADE_FIXED_PORTS | FLANNEL_MASQUERADE_FORWARD |                       \
+	 FLANNEL_MASQUERADE_IF_MISSING)
+
+/* longer names are possible, but none of ours need be */
+#define TABLE_NAME_MAX 31
+#define TABLE_NAME_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 
 /* checks that a prefix is an IP network without host bits */
 static int check_network(const struct flannel_prefix *prefix, const char *name, struct flannel_error **ret_error)
@@ -20,6 +27,17 @@ static int check_network(const struct flannel_prefix *prefix, const char *name, 
 		return 0;
 	return fl_error_set(ret_error, -EINVAL, "argument", "it is no IPv4 or IPv6 network, or has host bits",
 			    "check masquerade %s", name);
+}
+
+/* checks the name of a table; NULL is as good as one */
+static int check_table(const char *name, struct flannel_error **ret_error)
+{
+	size_t len = name ? strnlen(name, TABLE_NAME_MAX + 1) : 1;
+
+	if (len >= 1 && len <= TABLE_NAME_MAX && (!name || name[strspn(name, TABLE_NAME_BYTES)] == '\0'))
+		return 0;
+	return fl_error_set(ret_error, -EINVAL, "argument", "expected 1 to 31 letters, digits, \"_\" and \"-\"",
+			    "check masquerade table \"%.*s\"", TABLE_NAME_MAX + 1, name);
 }
 
 /* checks what the caller wants */
@@ -37,6 +55,8 @@ static int check_options(const struct flannel_masquerade_options *options, struc
 	r = check_network(&options->network, "network", ret_error);
 	if (r >= 0)
 		r = check_network(&options->subnet, "subnet", ret_error);
+	if (r >= 0)
+		r = check_table(options->table, ret_error);
 	if (r < 0)
 		return r;
 	if (flannel_prefix_contains(&options->network, &options->subnet))
@@ -45,6 +65,19 @@ static int check_options(const struct flannel_masquerade_options *options, struc
 	flannel_prefix_format(&options->subnet, subnet, sizeof(subnet));
 	return fl_error_set(ret_error, -EINVAL, "argument", "it lies outside the network",
 			    "check masquerade subnet %s of network %s", subnet, network);
+}
+
+/* does the table that should be need to be set: 1, 0, negative */
+static int is_needed(const struct flannel_context *context, const struct flannel_masquerade_options *wanted,
+		     const struct fl_nft_table *table, struct flannel_error **ret_error)
+{
+	int r;
+
+	if (!(wanted->flags & FLANNEL_MASQUERADE_IF_MISSING))
+		return 1;
+	r = fl_nft_table_exists(context->netns_fd, context->single_threaded, wanted->network.family, table->name,
+				ret_error);
+	return r < 0 ? r : !r;
 }
 
 /* puts one table into the kernel, or removes it if it has no chains */
@@ -77,8 +110,14 @@ FLANNEL_PUBLIC int flannel_masquerade_ensure(struct flannel_context *context,
 	if (r < 0)
 		return r;
 	fl_masquerade_want(&wanted, &table);
-	r = replace_table(context, &table, ret_error);
-	return r < 0 ? fl_error_wrap(ret_error, r, "ensure rules of %s", table.name) : 0;
+	r = is_needed(context, &wanted, &table, ret_error);
+	if (r == 0)
+		return 0;
+	if (r > 0)
+		r = replace_table(context, &table, ret_error);
+	if (r < 0)
+		return fl_error_wrap(ret_error, r, "ensure rules of %s", table.name);
+	return wanted.flags & FLANNEL_MASQUERADE_IF_MISSING ? 1 : 0;
 }
 
 FLANNEL_PUBLIC int flannel_masquerade_remove(struct flannel_context *context, int family,

@@ -287,10 +287,31 @@ Test(masquerade, sources_ipv6)
 	flannel_context_unref(context);
 }
 
-/* what goes to a multicast group keeps the address of its sender */
-Test(masquerade, multicast)
+/* the rules of the pod's range alone, in a table of that name */
+static struct flannel_masquerade_options range_rules(bool ipv6, const char *table)
 {
-	struct flannel_context *context = node_context(TEST_NFT_HELPER);
+	struct flannel_masquerade_options options =
+		rules(ipv6, FLANNEL_MASQUERADE_SNAT | FLANNEL_MASQUERADE_IF_MISSING);
+
+	options.network = options.subnet;
+	options.table = table;
+	return options;
+}
+
+/* sets them in the node; the result says if they were missing */
+static int must_ensure_range(struct flannel_context *context, bool ipv6, const char *table)
+{
+	struct flannel_masquerade_options options = range_rules(ipv6, table);
+	struct flannel_error *error = NULL;
+	int r = flannel_masquerade_ensure(context, &options, &error);
+
+	cr_assert_geq(r, 0, "%s", flannel_error_get_message(error));
+	return r;
+}
+
+/* what goes to a multicast group keeps the address of its sender */
+static void expect_multicast(void)
+{
 	FL_CLEANUP(fl_closep) int receiver = open_udp(lab.outside, "0.0.0.0", PORT);
 	FL_CLEANUP(fl_closep) int sender = open_udp(lab.node, "10.244.1.1", 0);
 	struct ip_mreqn group = {.imr_ifindex = 0};
@@ -299,7 +320,6 @@ Test(masquerade, multicast)
 	char text[INET6_ADDRSTRLEN];
 	uint16_t port;
 
-	must_ensure(context, false, FLANNEL_MASQUERADE_SNAT);
 	inet_pton(AF_INET, "239.1.2.3", &group.imr_multiaddr);
 	inet_pton(AF_INET, "192.0.2.2", &group.imr_address);
 	cr_assert_eq(setsockopt(receiver, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)), 0);
@@ -309,6 +329,86 @@ Test(masquerade, multicast)
 			    "echo 0 >/proc/sys/net/ipv4/conf/eth0/rp_filter");
 	cr_assert_eq(sendto(sender, "x", 1, 0, (struct sockaddr *)&address, len), 1);
 	cr_expect_str_eq(receive(receiver, text, sizeof(text), &port), "10.244.1.1");
+}
+
+Test(masquerade, multicast)
+{
+	struct flannel_context *context = node_context(TEST_NFT_HELPER);
+
+	must_ensure(context, false, FLANNEL_MASQUERADE_SNAT);
+	expect_multicast();
+	flannel_context_unref(context);
+}
+
+/* one range is masqueraded towards everybody else, pods of other nodes too */
+Test(masquerade, single_range)
+{
+	struct flannel_context *context = node_context(TEST_NFT_HELPER);
+
+	mark_ports();
+	cr_expect_eq(must_ensure_range(context, false, "range"), 1);
+	cr_expect_eq(must_ensure_range(context, true, "range"), 1, "the other family has a table of its own");
+	expect_source(lab.pod, "10.244.1.2", lab.outside, "192.0.2.2", PORT, "192.0.2.1");
+	expect_source(lab.pod, "10.244.1.2", lab.outside, "10.244.2.2", PORT, "192.0.2.1");
+	expect_source(lab.pod, "10.244.1.2", lab.outside, "192.0.2.2", MARKED_PORT, "10.244.1.2");
+	expect_source(lab.outside, "192.0.2.2", lab.pod, "10.244.1.2", PORT, "192.0.2.2");
+	expect_source(lab.node, "10.244.1.1", lab.pod, "10.244.1.2", PORT, "10.244.1.1");
+	expect_source(lab.node, "198.51.100.1", lab.outside, "10.244.2.2", PORT, "198.51.100.1");
+	expect_source(lab.pod, "fd00:10:244:1::2", lab.outside, "2001:db8::2", PORT, "2001:db8::1");
+	expect_source(lab.outside, "2001:db8::2", lab.pod, "fd00:10:244:1::2", PORT, "2001:db8::2");
+	expect_multicast();
+	flannel_context_unref(context);
+}
+
+/* a table that is there is left alone, which needs no helper */
+Test(masquerade, ensure_if_missing)
+{
+	struct flannel_context *good = node_context(TEST_NFT_HELPER), *bad = node_context("/nonexistent/nft");
+	struct flannel_masquerade_options options = range_rules(false, "range");
+	struct flannel_masquerade_options own = rules(false, FLANNEL_MASQUERADE_SNAT | FLANNEL_MASQUERADE_IF_MISSING);
+	FL_CLEANUP(fl_freep) char *first = NULL;
+	FL_CLEANUP(fl_freep) char *second = NULL;
+	FL_CLEANUP(fl_freep) char *others = NULL;
+
+	cr_expect_eq(flannel_masquerade_ensure(bad, &options, NULL), -ENOENT);
+	cr_expect_eq(must_ensure_range(good, false, "range"), 1);
+	first = ruleset_text();
+	cr_expect_not_null(strstr(first, "masquerade"), "%s", first);
+	go(lab.pod);
+	cr_expect_eq(must_ensure_range(bad, false, "range"), 0);
+	go(lab.node);
+	cr_expect_eq(must_ensure_range(good, false, "range"), 0);
+	options.flags |= FLANNEL_MASQUERADE_FORWARD;
+	cr_expect_eq(flannel_masquerade_ensure(bad, &options, NULL), 0, "other rules than those that are there");
+	second = ruleset_text();
+	cr_expect_str_eq(first, second);
+
+	/* neither its name in the other family nor another name is this table, and flannel's own is none of them */
+	cr_expect_eq(flannel_masquerade_remove(bad, AF_INET, NULL), 0);
+	run_in(lab.node, "nft add table ip6 other");
+	cr_expect_eq(must_ensure_range(good, false, "other"), 1);
+	cr_expect_eq(must_ensure_range(bad, true, "other"), 0);
+	cr_expect_eq(flannel_masquerade_ensure(good, &own, NULL), 1);
+	cr_expect_eq(flannel_masquerade_ensure(bad, &own, NULL), 0);
+	cr_expect_eq(flannel_masquerade_remove(good, AF_INET, NULL), 1);
+	others = output_of("nft list tables | sort");
+	cr_expect_str_eq(others, "table ip other\ntable ip range\ntable ip6 other\n");
+	flannel_context_unref(good);
+	flannel_context_unref(bad);
+}
+
+/* a range of one address */
+Test(masquerade, single_address)
+{
+	struct flannel_context *context = node_context(TEST_NFT_HELPER);
+	struct flannel_masquerade_options options = range_rules(false, "a-34567890123456789012345678901");
+	struct flannel_error *error = NULL;
+
+	flannel_prefix_parse("10.244.1.2/32", &options.network);
+	options.subnet = options.network;
+	cr_assert_eq(flannel_masquerade_ensure(context, &options, &error), 1, "%s", flannel_error_get_message(error));
+	expect_source(lab.pod, "10.244.1.2", lab.outside, "192.0.2.2", PORT, "192.0.2.1");
+	cr_expect_eq(flannel_masquerade_ensure(context, &options, NULL), 0);
 	flannel_context_unref(context);
 }
 

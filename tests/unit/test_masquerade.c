@@ -80,6 +80,23 @@ static const struct want_case want_cases[] = {
 	 "ip",
 	 "flannel-ipv4",
 	 {{"forward", {"saddr 10.0.0.0/8 accept", "daddr 10.0.0.0/8 accept"}}}},
+	/* one range, in a table of its own */
+	{"10.22.0.0/16",
+	 "10.22.0.0/16",
+	 FLANNEL_MASQUERADE_SNAT | FLANNEL_MASQUERADE_FIXED_PORTS | FLANNEL_MASQUERADE_IF_MISSING,
+	 "ip",
+	 "cni-masq-1_X",
+	 {{"postrtg",
+	   {"mark & 0x4000 == 0x4000 return", "saddr 10.22.0.0/16 daddr 10.22.0.0/16 return",
+	    "saddr 10.22.0.0/16 daddr != 224.0.0.0/4 masquerade"}}}},
+	{"fd00:22::/64",
+	 "fd00:22::/64",
+	 FLANNEL_MASQUERADE_SNAT,
+	 "ip6",
+	 "flannel-ipv6",
+	 {{"postrtg",
+	   {"mark & 0x4000 == 0x4000 return", "saddr fd00:22::/64 daddr fd00:22::/64 return",
+	    "saddr fd00:22::/64 daddr != ff00::/8 masquerade fully-random"}}}},
 };
 
 Test(masquerade, want)
@@ -90,6 +107,7 @@ Test(masquerade, want)
 		struct fl_nft_table table;
 		char text[200];
 
+		options.table = strncmp(c->name, "flannel-", strlen("flannel-")) == 0 ? NULL : c->name;
 		fl_masquerade_want(&options, &table);
 		cr_expect_str_eq(table.family, c->family);
 		cr_expect_str_eq(table.name, c->name);
@@ -254,13 +272,16 @@ struct bad_case {
 static const struct bad_case bad_cases[] = {
 	{"10.244.0.0/16", "10.244.1.0/24", 0, "flags"},
 	{"10.244.0.0/16", "10.244.1.0/24", FLANNEL_MASQUERADE_FIXED_PORTS, "flags"},
-	{"10.244.0.0/16", "10.244.1.0/24", 8 | FLANNEL_MASQUERADE_SNAT, "flags 0x9"},
+	{"10.244.0.0/16", "10.244.1.0/24", FLANNEL_MASQUERADE_IF_MISSING, "flags"},
+	{"10.244.0.0/16", "10.244.1.0/24", 16 | FLANNEL_MASQUERADE_SNAT, "flags 0x11"},
 	{"10.244.0.1/16", "10.244.1.0/24", FLANNEL_MASQUERADE_SNAT, "network"},
 	{"10.244.0.0/16", "10.244.1.1/24", FLANNEL_MASQUERADE_SNAT, "subnet"},
 	{"10.244.0.0/16", "10.245.1.0/24", FLANNEL_MASQUERADE_SNAT, "10.245.1.0/24"},
 	{"10.244.0.0/16", "10.0.0.0/8", FLANNEL_MASQUERADE_SNAT, "10.0.0.0/8"},
 	{"10.244.0.0/16", "fd00:1::/64", FLANNEL_MASQUERADE_SNAT, "fd00:1::/64"},
 };
+
+static const char *const bad_tables[] = {"", "a b", "a;", "\"", "\xc3\xa4", "a2345678901234567890123456789012"};
 
 /* nothing is started for what is refused: the helper's path names nothing */
 Test(masquerade, refused)
@@ -282,6 +303,15 @@ Test(masquerade, refused)
 		cr_expect_eq(flannel_masquerade_ensure(context, &options, NULL), -EINVAL);
 	}
 	options = options_of("10.244.0.0/16", "10.244.1.0/24", FLANNEL_MASQUERADE_SNAT);
+	for (size_t i = 0; i < FL_N_ELEMENTS(bad_tables); i++) {
+		FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+
+		options.table = bad_tables[i];
+		cr_expect_eq(flannel_masquerade_ensure(context, &options, &error), -EINVAL, "table %zu", i);
+		cr_expect_not_null(strstr(flannel_error_get_message(error), "1 to 31"), "table %zu: %s", i,
+				   flannel_error_get_message(error));
+	}
+	options.table = NULL;
 	options.size = 0;
 	cr_expect_eq(flannel_masquerade_ensure(context, &options, NULL), -EINVAL);
 	options.size = sizeof(options);
