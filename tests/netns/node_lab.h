@@ -40,7 +40,7 @@ struct lab {
 	char last_text[512];
 };
 
-/* namespace, interface, directory, and a store with a configuration (NULL: none); links is extra shell, or NULL */
+/* namespace, interface, directory, and a store with a configuration (NULL: none) */
 static inline void lab_open(struct lab *lab, const char *config)
 {
 	sandbox_enter();
@@ -202,7 +202,8 @@ static inline void lab_expect_no_file(const struct lab *lab)
 }
 
 /*
- * Puts a script before the helper: it waits until DIR/go is there. One that finds DIR/die takes it away and ends.
+ * Puts a script before the helper: it waits until DIR/go is there, and ends with DIR. One that finds DIR/die takes it away and
+ * ends.
  * What a test waits for with it is what comes before the rules.
  */
 static inline void lab_gate_helper(struct lab *lab)
@@ -212,8 +213,8 @@ static inline void lab_gate_helper(struct lab *lab)
 	snprintf(lab->helper, sizeof(lab->helper), "%s/helper", lab->dir);
 	snprintf(script, sizeof(script),
 		 "#!/bin/sh\nif [ -e %s/die ]; then /bin/rm %s/die; exit 1; fi\n"
-		 "while ! [ -e %s/go ]; do /bin/sleep 0.01; done\nexec %s\n",
-		 lab->dir, lab->dir, lab->dir, TEST_NFT_HELPER);
+		 "while ! [ -e %s/go ]; do [ -d %s ] || exit 1; /bin/sleep 0.01; done\nexec %s\n",
+		 lab->dir, lab->dir, lab->dir, lab->dir, TEST_NFT_HELPER);
 	lab_write_file(lab->helper, script);
 	cr_assert_eq(chmod(lab->helper, 0755), 0);
 }

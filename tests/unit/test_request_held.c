@@ -39,7 +39,7 @@ Test(request_held, is_renewed)
 static const struct {
 	uint32_t lease_sec, margin_sec, due_sec;
 } times[] = {
-	{ 0, 0, 82800 }, { 86400, 3600, 82800 }, { 3601, 0, 1 }, { 3600, 0, 1800 }, { 60, 0, 30 }, { 2592000, 1, 2591999 },
+	{0, 0, 82800}, {86400, 3600, 82800}, {3601, 0, 1}, {3600, 0, 1800}, {60, 0, 30}, {2592000, 1, 2591999},
 };
 
 Test(request_held, renewal_times)
