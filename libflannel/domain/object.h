@@ -25,14 +25,14 @@ enum fl_object_type { FL_OBJECT_LINK, FL_OBJECT_SYSCTL, FL_OBJECT_ADDRESS, FL_OB
 enum fl_link_attribute {
 	FL_LINK_MTU = 1 << 0,
 	FL_LINK_MAC = 1 << 1,
-	FL_LINK_UP = 1 << 2,       /* .up */
-	FL_LINK_PROMISC = 1 << 3,  /* .promisc */
-	FL_LINK_MASTER = 1 << 4,   /* .master, "" detaches */
-	FL_LINK_HAIRPIN = 1 << 5,  /* bridge port, .hairpin */
-	FL_LINK_ISOLATED = 1 << 6, /* bridge port, .isolated */
+	FL_LINK_UP = 1 << 2,        /* .up */
+	FL_LINK_PROMISC = 1 << 3,   /* .promisc */
+	FL_LINK_MASTER = 1 << 4,    /* .master, "" detaches */
+	FL_LINK_HAIRPIN = 1 << 5,   /* bridge port, .hairpin */
+	FL_LINK_ISOLATED = 1 << 6,  /* bridge port, .isolated */
 	FL_LINK_OPERSTATE = 1 << 8, /* .operstate, of a link that cannot tell by itself */
 	FL_LINK_TXQLEN = 1 << 9,    /* .txqlen, at creation */
-	FL_LINK_ALIAS = 1 << 7     /* .alias */
+	FL_LINK_ALIAS = 1 << 7      /* .alias */
 };
 
 /* key: role and name */

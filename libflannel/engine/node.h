@@ -2,8 +2,8 @@
 #ifndef FL_ENGINE_NODE_H
 #define FL_ENGINE_NODE_H
 
-/* The node agent's inside, shared by its files: node.c (life), node_program.c (steps to ready), node_peers.c
- * (what is wanted for each peer), node_status.c (getters). */
+/* The node agent's inside, shared by its files: node.c (life), node_program.c (steps to ready), node_rules.c
+ * (rules and their repair), node_peers.c (what is wanted for each peer), node_status.c (getters). */
 
 #include <flannel/node.h>
 
@@ -42,7 +42,8 @@ struct flannel_node {
 	struct fl_subnet_choice programmed; /* what rules and subnet file speak of */
 	struct fl_subnet_choice sent;       /* what the rules on their way speak of */
 	bool is_programming;                /* rules are on their way */
-	struct fl_source *nft_source;
+	struct fl_node_rules *rules;        /* once they were sent */
+	uint64_t n_rule_repairs;
 	struct fl_source *retry;
 	uint32_t n_failures;
 };
@@ -65,7 +66,10 @@ int fl_node_configure(struct flannel_node *node, struct flannel_error **ret_erro
 /* the lease is known: peers' routes, rules, subnet file, ready; goes on by itself until READY or FAILED */
 void fl_node_program(struct flannel_node *node);
 
-/* stops what fl_node_program() has running */
+/* the answer to fl_node_rules_send(): 0, or negative with error */
+void fl_node_take_rules(struct flannel_node *node, int code, struct flannel_error *error);
+
+/* stops what fl_node_program() has running, and the watch over the rules */
 void fl_node_stop_programming(struct flannel_node *node);
 
 /* a peer's lease is new or changed: what is wanted for it */

@@ -5,13 +5,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "base/file.h"
-#include "domain/masquerade.h"
 #include "domain/subnet_file.h"
 #include "engine/event.h"
+#include "engine/node_rules.h"
 #include "engine/underlay.h"
 
 /* steps that may pass by themselves are tried again after 100 ms, doubling to ten seconds */
@@ -168,13 +167,10 @@ static void write_subnet_file(struct flannel_node *node)
 		      flannel_request_get_lease(node->request), NULL, "wrote %s", node->subnet_file);
 }
 
-/* the helper's answer to the rules */
-static void on_rules(void *userdata, int code, struct flannel_error *error)
+void fl_node_take_rules(struct flannel_node *node, int code, struct flannel_error *error)
 {
-	struct flannel_node *node = userdata;
 	struct fl_subnet_choice subnets = held_subnets(node);
 
-	node->nft_source = fl_source_free(node->nft_source);
 	if (code < 0)
 		retry_or_fail(node, error);
 	else if (!flannel_request_get_lease(node->request))
@@ -185,49 +181,11 @@ static void on_rules(void *userdata, int code, struct flannel_error *error)
 		write_subnet_file(node);
 }
 
-static void on_nft_readable(void *userdata, uint32_t events)
-{
-	struct flannel_node *node = userdata;
-
-	(void)events;
-	fl_nft_dispatch(node->context->nft);
-}
-
-/* one table for each family that is in use */
-static size_t want_tables(struct flannel_node *node, struct fl_nft_table tables[2])
-{
-	const struct flannel_netconf *netconf = fl_request_get_netconf(node->request);
-	const struct fl_subnet_choice subnets = held_subnets(node);
-	const struct flannel_prefix *const own[] = {&subnets.subnet, &subnets.subnet6};
-	const int families[] = {AF_INET, AF_INET6};
-	size_t n = 0;
-
-	for (size_t i = 0; i < FL_N_ELEMENTS(families); i++) {
-		struct flannel_masquerade_options options = {.size = sizeof(options), .flags = node->masquerade};
-
-		if (flannel_netconf_get_network(netconf, families[i], &options.network) <= 0)
-			continue;
-		options.subnet = *own[i];
-		fl_masquerade_want(&options, &tables[n++]);
-	}
-	return n;
-}
-
 /* sends the rules; the answer goes on */
 static int send_rules(struct flannel_node *node, struct flannel_error **ret_error)
 {
-	struct fl_nft_table tables[2];
-	size_t n = want_tables(node, tables);
-	int r = fl_nft_replace(node->context->nft, tables, n, on_rules, node, ret_error);
-
-	if (r < 0)
-		return r;
 	node->sent = held_subnets(node);
-	r = fl_loop_add_fd(node->context->loop, fl_nft_get_fd(node->context->nft), EPOLLIN, on_nft_readable, node,
-			   &node->nft_source, ret_error);
-	if (r < 0)
-		fl_nft_cancel(node->context->nft);
-	return r;
+	return fl_node_rules_send(node, &node->sent, ret_error);
 }
 
 /* from here on the peers are wanted, those that are known and those to come */
@@ -247,7 +205,7 @@ void fl_node_program(struct flannel_node *node)
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 	int r;
 
-	if (node->is_programming && node->nft_source)
+	if (node->is_programming && fl_node_rules_is_sending(node->rules))
 		return;
 	if (node->state == FLANNEL_NODE_READY && memcmp(&subnets, &node->programmed, sizeof(subnets)) == 0)
 		return;
@@ -266,10 +224,7 @@ void fl_node_program(struct flannel_node *node)
 
 void fl_node_stop_programming(struct flannel_node *node)
 {
-	if (node->nft_source) {
-		node->nft_source = fl_source_free(node->nft_source);
-		fl_nft_cancel(node->context->nft);
-	}
+	node->rules = fl_node_rules_free(node->rules);
 	node->is_programming = false;
 	if (node->retry)
 		fl_source_set_deadline(node->retry, UINT64_MAX);

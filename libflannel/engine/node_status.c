@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "engine/node_rules.h"
+
 /* words for people, in the order of the enum */
 static const char *const state_names[] = {
 	"stopped", "waiting for the network configuration", "waiting for a lease", "programming", "ready", "failed",
@@ -24,7 +26,9 @@ struct flannel_error *flannel_node_get_error(const struct flannel_node *node)
 {
 	if (!node)
 		return NULL;
-	return node->error ? node->error : node->store_error;
+	if (node->error)
+		return node->error;
+	return fl_node_rules_get_error(node->rules) ? fl_node_rules_get_error(node->rules) : node->store_error;
 }
 
 struct flannel_lease *flannel_node_get_lease(const struct flannel_node *node)
@@ -94,5 +98,7 @@ int flannel_node_get_peer(const struct flannel_node *node, size_t index, struct 
 
 uint64_t flannel_node_get_repairs(const struct flannel_node *node)
 {
-	return node && node->reconciler ? fl_reconciler_get_repairs(node->reconciler) : 0;
+	if (!node)
+		return 0;
+	return node->n_rule_repairs + (node->reconciler ? fl_reconciler_get_repairs(node->reconciler) : 0);
 }

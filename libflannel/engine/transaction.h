@@ -18,7 +18,7 @@ struct fl_undo {
 
 struct fl_transaction {
 	struct flannel_context *context;
-	struct fl_rtnl *node; /* borrowed */
+	struct fl_rtnl *node;    /* borrowed */
 	uint32_t bridge_ifindex; /* the bridge that is worked on; once others use it, nothing of it is undone */
 	struct fl_undo *undo;
 	size_t n_undo;

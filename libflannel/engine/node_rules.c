@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "engine/node_rules.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "domain/masquerade.h"
+#include "engine/event.h"
+#include "engine/reconcile_state.h"
+#include "sys/nft_monitor.h"
+
+#define AREA "nft"
+
+/* dispatches of the monitor in a row, some thousand transactions, before others get their turn */
+#define DRAIN_MAX 16
+
+#define TABLES_STRLEN 64
+
+/* what the monitor told while a request ran: one of the transactions, if it succeeded, is our own */
+struct window {
+	unsigned int n_transactions;
+	unsigned int touched; /* by those that are not known to be the helper's */
+	uint32_t pid;         /* of the last one */
+	char program[16];     /* of the last one that is not known to be the helper's */
+};
+
+struct fl_node_rules {
+	struct flannel_node *node;
+	struct fl_nft_table tables[2]; /* as last wanted */
+	size_t n_tables;
+	unsigned int wanted; /* the same as enum fl_nft_touched */
+
+	struct fl_nft_monitor *monitor;
+	struct fl_source *monitor_source;
+	struct fl_source *nft_source; /* set while the helper works */
+	struct fl_source *timer;      /* send them again */
+	bool is_programming;          /* the node waits for the answer */
+	bool again;                   /* others are wanted than those on their way */
+	bool uncertain;               /* the monitor may have missed something */
+	struct window window;
+	uint32_t helper_pid; /* as the monitor saw it last; 0 if not known */
+
+	struct fl_entry state; /* result, back-off and count of repairs, as for any object; it is in no set */
+	bool in_force;         /* the kernel had them: changes are to be repaired */
+	unsigned int changed;  /* tables that somebody has changed since, to be repaired */
+	char program[16];      /* who did, the last one */
+};
+
+/* names tables in words */
+static const char *name_tables(unsigned int touched, char text[TABLES_STRLEN])
+{
+	struct fl_nft_table ipv4, ipv6;
+
+	fl_masquerade_table_init(&ipv4, AF_INET);
+	fl_masquerade_table_init(&ipv6, AF_INET6);
+	if (touched == (FL_NFT_TOUCHED_IPV4 | FL_NFT_TOUCHED_IPV6))
+		snprintf(text, TABLES_STRLEN, "tables %s %s and %s %s", ipv4.family, ipv4.name, ipv6.family, ipv6.name);
+	else if (touched == FL_NFT_TOUCHED_IPV6)
+		snprintf(text, TABLES_STRLEN, "table %s %s", ipv6.family, ipv6.name);
+	else
+		snprintf(text, TABLES_STRLEN, "table %s %s", ipv4.family, ipv4.name);
+	return text;
+}
+
+/* the program to blame, or a word for it */
+static const char *culprit(const struct fl_node_rules *rules)
+{
+	return rules->program[0] ? rules->program : "another program";
+}
+
+/* they could not be restored, or not yet: told once for each new reason, and tried again later */
+static void fail(struct fl_node_rules *rules, struct flannel_error *error)
+{
+	struct flannel_node *node = rules->node;
+	const char *message = flannel_error_get_message(error);
+	bool is_new = !rules->state.error || strcmp(flannel_error_get_message(rules->state.error), message) != 0;
+
+	fl_entry_set_result(&rules->state, error, fl_loop_now());
+	fl_source_set_deadline(rules->timer, rules->state.retry_ns);
+	if (is_new)
+		fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_OBJECT_FAILED, NULL, error, "%s",
+			      message);
+}
+
+/* Somebody changed tables that were in force: they are restored at the next dispatch; if this goes on and on, later. */
+static void note_change(struct fl_node_rules *rules, unsigned int touched, const char *program)
+{
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	bool is_due = rules->changed != 0;
+	char text[TABLES_STRLEN], detail[64];
+
+	rules->changed |= touched;
+	memcpy(rules->program, program, sizeof(rules->program));
+	if (is_due)
+		return;
+	if (fl_loop_now() - rules->state.in_force_ns >= FL_FIGHT_NS)
+		rules->state.n_repairs = 0;
+	if (rules->state.n_repairs < FL_FIGHT_ROUNDS) {
+		fl_source_set_deadline(rules->timer, 0);
+		return;
+	}
+	rules->state.n_failures = rules->state.n_repairs - FL_FIGHT_ROUNDS;
+	snprintf(detail, sizeof(detail), "%s keeps changing it", culprit(rules));
+	fl_error_set_retryable(&error, -EBUSY, AREA, detail, "keep %s", name_tables(touched, text));
+	fail(rules, error);
+}
+
+/* The monitor may have missed a change: sent again to be sure, which is one small transaction, though not all the time. */
+static void check_later(struct fl_node_rules *rules)
+{
+	uint64_t deadline_ns = rules->state.in_force_ns + FL_FIGHT_NS;
+
+	rules->uncertain = false;
+	if (rules->in_force && deadline_ns < fl_source_get_deadline(rules->timer))
+		fl_source_set_deadline(rules->timer, deadline_ns);
+}
+
+/* a transaction of anybody touched flannel's tables, or an overrun */
+static void on_change(void *userdata, const struct fl_nft_change *change)
+{
+	struct fl_node_rules *rules = userdata;
+	unsigned int touched = change->touched & rules->wanted;
+
+	if (!change->touched) {
+		fl_log(&rules->node->context->log, FLANNEL_LOG_INFO, AREA,
+		       "notifications were lost: setting the rules again");
+		rules->uncertain = true;
+	} else if (!touched) {
+		return;
+	} else if (!rules->nft_source) {
+		if (rules->in_force)
+			note_change(rules, touched, change->program);
+	} else {
+		rules->window.n_transactions++;
+		rules->window.pid = change->pid;
+		if (change->pid == rules->helper_pid)
+			return;
+		rules->window.touched |= touched;
+		memcpy(rules->window.program, change->program, sizeof(change->program));
+	}
+}
+
+/* reads what the monitor has, up to a limit; what is left then makes the descriptor readable again */
+static void drain(struct fl_node_rules *rules)
+{
+	int r = 1;
+
+	for (int i = 0; i < DRAIN_MAX && r > 0; i++)
+		r = fl_nft_monitor_dispatch(rules->monitor);
+	if (r != 0)
+		rules->uncertain = true;
+}
+
+/* somebody committed something */
+static void on_monitor_readable(void *userdata, uint32_t events)
+{
+	struct fl_node_rules *rules = userdata;
+
+	(void)events;
+	if (fl_nft_monitor_dispatch(rules->monitor) < 0)
+		rules->uncertain = true;
+	/* while the helper works, its answer comes first */
+	if (rules->uncertain && !rules->nft_source)
+		check_later(rules);
+}
+
+/* the helper has something to say */
+static void on_nft_readable(void *userdata, uint32_t events)
+{
+	struct fl_node_rules *rules = userdata;
+
+	(void)events;
+	fl_nft_dispatch(rules->node->context->nft);
+}
+
+static void on_answer(void *userdata, int code, struct flannel_error *error);
+
+/* sends what is wanted; what was changed up to now is overwritten */
+static int send_tables(struct fl_node_rules *rules, struct flannel_error **ret_error)
+{
+	struct flannel_context *context = rules->node->context;
+	int r;
+
+	drain(rules);
+	rules->uncertain = false;
+	fl_source_set_deadline(rules->timer, UINT64_MAX);
+	r = fl_nft_replace(context->nft, rules->tables, rules->n_tables, on_answer, rules, ret_error);
+	if (r < 0)
+		return r;
+	rules->window = (struct window){0};
+	r = fl_loop_add_fd(context->loop, fl_nft_get_fd(context->nft), EPOLLIN, on_nft_readable, rules,
+			   &rules->nft_source, ret_error);
+	if (r < 0)
+		fl_nft_cancel(context->nft);
+	return r;
+}
+
+/* a failure goes to the node if it waits for the rules, and is ours to try again if not */
+static void send_failed(struct fl_node_rules *rules, int code, struct flannel_error *cause)
+{
+	FL_CLEANUP_ERROR struct flannel_error *error = flannel_error_ref(cause);
+	char text[TABLES_STRLEN];
+
+	if (rules->is_programming) {
+		rules->is_programming = false;
+		fl_node_take_rules(rules->node, code, error); /* may free rules */
+		return;
+	}
+	fl_error_wrap(&error, code, "restore %s", name_tables(rules->changed ? rules->changed : rules->wanted, text));
+	fail(rules, error);
+}
+
+/* sends them again */
+static void on_timer(void *userdata, uint32_t events)
+{
+	struct fl_node_rules *rules = userdata;
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	int r;
+
+	(void)events;
+	if (rules->nft_source)
+		return;
+	r = send_tables(rules, &error);
+	if (r < 0)
+		send_failed(rules, r, error);
+}
+
+/* tells what was repaired, each table by itself */
+static void tell_repairs(struct fl_node_rules *rules)
+{
+	const unsigned int tables[] = {FL_NFT_TOUCHED_IPV4, FL_NFT_TOUCHED_IPV6};
+	struct flannel_node *node = rules->node;
+	char text[TABLES_STRLEN];
+
+	if (rules->changed)
+		rules->state.n_repairs++;
+	for (size_t i = 0; i < FL_N_ELEMENTS(tables); i++) {
+		if (!(rules->changed & tables[i]))
+			continue;
+		node->n_rule_repairs++;
+		fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_REPAIRED, NULL, NULL,
+			      "%s was changed by %s", name_tables(tables[i], text), culprit(rules));
+	}
+	rules->changed = 0;
+}
+
+/*
+ * The kernel has them. One of the transactions in the window was ours; if there were others, they may have come after it. Then
+ * the rules are sent once more than needed in the worst case.
+ */
+static void succeed(struct fl_node_rules *rules)
+{
+	const struct window *window = &rules->window;
+
+	tell_repairs(rules);
+	fl_entry_set_result(&rules->state, NULL, fl_loop_now());
+	rules->in_force = true;
+	if (window->n_transactions == 1 && !rules->uncertain)
+		rules->helper_pid = window->pid;
+	else if (window->n_transactions > 1 && window->touched)
+		note_change(rules, window->touched, window->program);
+	if (rules->uncertain)
+		check_later(rules);
+	if (rules->is_programming) {
+		rules->is_programming = false;
+		fl_node_take_rules(rules->node, 0, NULL); /* may free rules */
+	}
+}
+
+/* the helper's answer: the kernel told the monitor before it, so that the window can be closed */
+static void on_answer(void *userdata, int code, struct flannel_error *error)
+{
+	struct fl_node_rules *rules = userdata;
+	FL_CLEANUP_ERROR struct flannel_error *again_error = NULL;
+
+	drain(rules);
+	rules->nft_source = fl_source_free(rules->nft_source);
+	if (rules->again) {
+		rules->again = false;
+		code = send_tables(rules, &again_error);
+		if (code < 0)
+			send_failed(rules, code, again_error);
+	} else if (code < 0) {
+		send_failed(rules, code, error);
+	} else {
+		succeed(rules);
+	}
+}
+
+FL_DEFINE_CLEANUP(struct fl_node_rules *, fl_node_rules_free)
+
+/* makes the node's rules and begins to watch, so that nothing goes by unseen from the first request on */
+static int watch(struct flannel_node *node, struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_node_rules_freep) struct fl_node_rules *rules = calloc(1, sizeof(*rules));
+	struct flannel_context *context = node->context;
+	int r;
+
+	if (!rules)
+		return fl_error_oom(ret_error);
+	rules->node = node;
+	r = fl_nft_monitor_open(context->netns_fd, context->single_threaded, on_change, rules, &rules->monitor,
+				ret_error);
+	if (r >= 0)
+		r = fl_loop_add_fd(context->loop, fl_nft_monitor_get_fd(rules->monitor), EPOLLIN, on_monitor_readable,
+				   rules, &rules->monitor_source, ret_error);
+	if (r >= 0)
+		r = fl_loop_add_timer(context->loop, on_timer, rules, &rules->timer, ret_error);
+	if (r < 0)
+		return r;
+	node->rules = FL_TAKE(rules);
+	return 0;
+}
+
+/* one table for each family that is in use */
+static void want_tables(struct fl_node_rules *rules, const struct fl_subnet_choice *subnets)
+{
+	const struct flannel_netconf *netconf = fl_request_get_netconf(rules->node->request);
+	const struct flannel_prefix *const own[] = {&subnets->subnet, &subnets->subnet6};
+	const unsigned int touched[] = {FL_NFT_TOUCHED_IPV4, FL_NFT_TOUCHED_IPV6};
+	const int families[] = {AF_INET, AF_INET6};
+
+	rules->n_tables = 0;
+	rules->wanted = 0;
+	for (size_t i = 0; i < FL_N_ELEMENTS(families); i++) {
+		struct flannel_masquerade_options options = {.size = sizeof(options), .flags = rules->node->masquerade};
+
+		if (flannel_netconf_get_network(netconf, families[i], &options.network) <= 0)
+			continue;
+		options.subnet = *own[i];
+		fl_masquerade_want(&options, &rules->tables[rules->n_tables++]);
+		rules->wanted |= touched[i];
+	}
+}
+
+int fl_node_rules_send(struct flannel_node *node, const struct fl_subnet_choice *subnets,
+		       struct flannel_error **ret_error)
+{
+	struct fl_node_rules *rules;
+	int r = node->rules ? 0 : watch(node, ret_error);
+
+	if (r < 0)
+		return r;
+	rules = node->rules;
+	want_tables(rules, subnets);
+	rules->in_force = false;
+	rules->again = rules->nft_source != NULL;
+	if (!rules->again)
+		r = send_tables(rules, ret_error);
+	rules->is_programming = r >= 0;
+	return r;
+}
+
+bool fl_node_rules_is_sending(const struct fl_node_rules *rules)
+{
+	return rules && rules->is_programming;
+}
+
+struct flannel_error *fl_node_rules_get_error(const struct fl_node_rules *rules)
+{
+	return rules ? rules->state.error : NULL;
+}
+
+struct fl_node_rules *fl_node_rules_free(struct fl_node_rules *rules)
+{
+	if (!rules)
+		return NULL;
+	if (rules->nft_source) {
+		fl_source_free(rules->nft_source);
+		fl_nft_cancel(rules->node->context->nft);
+	}
+	fl_source_free(rules->timer);
+	fl_source_free(rules->monitor_source);
+	fl_nft_monitor_close(rules->monitor);
+	flannel_error_unref(rules->state.error);
+	free(rules);
+	return NULL;
+}

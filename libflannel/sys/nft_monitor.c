@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sys/nft_monitor.h"
+
+#include <errno.h>
+#include <netinet/in.h> /* before linux/netfilter.h, which defines the same again otherwise */
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "domain/masquerade.h"
+#include "sys/netns.h"
+
+#define AREA "nft"
+
+enum {
+	/* other programs' rulesets come by here, too, and may be large */
+	RECEIVE_BUFFER = 8 << 20,
+	/* the kernel packs up to a page into a datagram, unless a single message is larger */
+	RECEIVE_SIZE = 64 << 10,
+	DATAGRAMS_PER_DISPATCH = 256,
+};
+
+struct fl_nft_monitor {
+	int fd;
+	fl_nft_monitor_fn fn;
+	void *userdata;
+	const char *names[2]; /* of the tables, IPv4 and IPv6 */
+	unsigned int touched; /* by the transaction that is being told */
+	bool overrun;         /* something was lost; told when the queue is empty */
+	_Alignas(struct nlmsghdr) char buffer[RECEIVE_SIZE];
+};
+
+/* opens the socket in the namespace in which it is called; userdata is the int for it */
+static int open_socket(void *userdata, struct flannel_error **ret_error)
+{
+	int *ret_fd = userdata;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+
+	if (fd < 0)
+		return fl_error_set(ret_error, -errno, AREA, NULL, "open netlink socket");
+	*ret_fd = fd;
+	return 0;
+}
+
+/* enlarges the queue as far as allowed, and joins the group */
+static int subscribe(int fd, struct flannel_error **ret_error)
+{
+	const struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 1U << (NFNLGRP_NFTABLES - 1)};
+	const int size = RECEIVE_BUFFER;
+
+	/* a smaller queue only overruns more often */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return fl_error_set(ret_error, -errno, AREA, NULL, "subscribe to nft changes");
+	return 0;
+}
+
+int fl_nft_monitor_open(int netns_fd, bool single_threaded, fl_nft_monitor_fn fn, void *userdata,
+			struct fl_nft_monitor **ret_monitor, struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_nft_monitor_closep) struct fl_nft_monitor *monitor = malloc(sizeof(*monitor));
+	struct fl_nft_table table;
+	int r;
+
+	if (!monitor)
+		return fl_error_oom(ret_error);
+	monitor->fd = -1;
+	monitor->fn = fn;
+	monitor->userdata = userdata;
+	monitor->touched = 0;
+	monitor->overrun = false;
+	fl_masquerade_table_init(&table, AF_INET);
+	monitor->names[0] = table.name;
+	fl_masquerade_table_init(&table, AF_INET6);
+	monitor->names[1] = table.name;
+	r = fl_netns_run(netns_fd, single_threaded, open_socket, &monitor->fd, ret_error);
+	if (r == 0)
+		r = subscribe(monitor->fd, ret_error);
+	if (r < 0)
+		return r;
+	*ret_monitor = FL_TAKE(monitor);
+	return 0;
+}
+
+struct fl_nft_monitor *fl_nft_monitor_close(struct fl_nft_monitor *monitor)
+{
+	if (!monitor)
+		return NULL;
+	if (monitor->fd >= 0)
+		close(monitor->fd);
+	free(monitor);
+	return NULL;
+}
+
+int fl_nft_monitor_get_fd(const struct fl_nft_monitor *monitor)
+{
+	return monitor->fd;
+}
+
+/* the attribute of a message that names its table; 0 for messages that change no rule */
+static int table_attribute(uint8_t type)
+{
+	switch (type) {
+	case NFT_MSG_NEWTABLE: /* of a table that exists: made dormant, or awake */
+	case NFT_MSG_DELTABLE:
+		return NFTA_TABLE_NAME;
+	case NFT_MSG_NEWCHAIN:
+	case NFT_MSG_DELCHAIN:
+		return NFTA_CHAIN_TABLE;
+	case NFT_MSG_NEWRULE:
+	case NFT_MSG_DELRULE:
+		return NFTA_RULE_TABLE;
+	default:
+		return 0;
+	}
+}
+
+/* which of flannel's tables a message of a transaction is about; 0: none */
+static unsigned int find_touched(const struct fl_nft_monitor *monitor, struct nlmsghdr *header)
+{
+	const struct nfgenmsg *general = nlmsg_data(header);
+	int attribute = table_attribute(NFNL_MSG_TYPE(header->nlmsg_type));
+	struct nlattr *name = attribute ? nlmsg_find_attr(header, sizeof(*general), attribute) : NULL;
+
+	if (!name)
+		return 0;
+	if (general->nfgen_family == NFPROTO_IPV4 && nla_strcmp(name, monitor->names[0]) == 0)
+		return FL_NFT_TOUCHED_IPV4;
+	if (general->nfgen_family == NFPROTO_IPV6 && nla_strcmp(name, monitor->names[1]) == 0)
+		return FL_NFT_TOUCHED_IPV6;
+	return 0;
+}
+
+/* the transaction is complete: tells the owner of it if it touched something */
+static void end_transaction(struct fl_nft_monitor *monitor, struct nlmsghdr *header)
+{
+	struct fl_nft_change change = {.touched = monitor->touched};
+	struct nlattr *pid = nlmsg_find_attr(header, sizeof(struct nfgenmsg), NFTA_GEN_PROC_PID);
+	struct nlattr *name = nlmsg_find_attr(header, sizeof(struct nfgenmsg), NFTA_GEN_PROC_NAME);
+
+	monitor->touched = 0;
+	if (!change.touched)
+		return;
+	if (pid && nla_len(pid) >= (int)sizeof(uint32_t))
+		change.pid = ntohl(nla_get_u32(pid));
+	if (name)
+		(void)nla_strlcpy(change.program, name, sizeof(change.program));
+	/* a program chooses its name itself; it ends up in logs */
+	for (char *c = change.program; *c; c++)
+		if (*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	monitor->fn(monitor->userdata, &change);
+}
+
+/* takes one message; what is malformed, or of no interest, is passed over */
+static void take(struct fl_nft_monitor *monitor, struct nlmsghdr *header)
+{
+	if (NFNL_SUBSYS_ID(header->nlmsg_type) != NFNL_SUBSYS_NFTABLES ||
+	    !nlmsg_valid_hdr(header, sizeof(struct nfgenmsg)))
+		return;
+	if (NFNL_MSG_TYPE(header->nlmsg_type) == NFT_MSG_NEWGEN)
+		end_transaction(monitor, header);
+	else
+		monitor->touched |= find_touched(monitor, header);
+}
+
+/* Receives one datagram: its length, 0 if it was another process's, or negative errno. */
+static ssize_t receive(struct fl_nft_monitor *monitor)
+{
+	struct sockaddr_nl sender = {0};
+	struct iovec iov = {.iov_base = monitor->buffer, .iov_len = sizeof(monitor->buffer)};
+	struct msghdr datagram = {.msg_name = &sender, .msg_namelen = sizeof(sender), .msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n;
+
+	do
+		n = recvmsg(monitor->fd, &datagram, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if (sender.nl_pid != 0)
+		return 0;
+	/* a notification that does not fit is one that was lost */
+	return datagram.msg_flags & MSG_TRUNC ? -ENOBUFS : n;
+}
+
+/* the queue is empty, and the kernel fills it again */
+static void tell_overrun(struct fl_nft_monitor *monitor)
+{
+	const struct fl_nft_change change = {.touched = 0};
+
+	monitor->overrun = false;
+	monitor->touched = 0;
+	monitor->fn(monitor->userdata, &change);
+}
+
+/* After the first loss the kernel drops in silence until the queue has been read empty; see fl_monitor_dispatch(). */
+int fl_nft_monitor_dispatch(struct fl_nft_monitor *monitor)
+{
+	for (int i = 0; i < DATAGRAMS_PER_DISPATCH; i++) {
+		struct nlmsghdr *header = (struct nlmsghdr *)monitor->buffer;
+		ssize_t n = receive(monitor);
+		int left = (int)n;
+
+		if (n == -EAGAIN) {
+			if (monitor->overrun)
+				tell_overrun(monitor);
+			return 0;
+		}
+		if (n == -ENOBUFS)
+			monitor->overrun = true;
+		else if (n < 0)
+			return (int)n;
+		if (monitor->overrun)
+			continue;
+		for (; nlmsg_ok(header, left); header = nlmsg_next(header, &left))
+			take(monitor, header);
+	}
+	return 1;
+}
