@@ -89,8 +89,10 @@ static int round_of(const struct plugin *plugins, int n_plugins, const char *emp
 	for (int j = 0; j <= n_plugins; j++)
 		netns_fds[j] = make_netns(node_fd);
 	begin = now_ms();
-	if (floor_attach(netns_fds[0], node_fd, bridge, (unsigned int)i) < 0)
+	if (floor_attach(netns_fds[0], node_fd, bridge, (unsigned int)i) < 0) {
+		fprintf(stderr, "attach: the floor failed\n");
 		return -1;
+	}
 	floor_ms[i] = now_ms() - begin;
 	empty_ms[i] = run(empty, "/dev/null", (char *[]){NULL});
 	for (int j = 0; j < n_plugins; j++)

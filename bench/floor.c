@@ -71,7 +71,7 @@ static int make_pair(int fd, int netns_fd, unsigned int bridge_ifindex, unsigned
 	struct message message;
 	char name[IFNAMSIZ];
 
-	snprintf(name, sizeof(name), "floor%u", number);
+	snprintf(name, sizeof(name), "veth%u", number);
 	begin(&message, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link, sizeof(link));
 	append(&message, IFLA_IFNAME, name, strlen(name) + 1);
 	append(&message, IFLA_MASTER, &bridge_ifindex, sizeof(bridge_ifindex));
