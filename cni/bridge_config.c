@@ -2,7 +2,6 @@
 
 #include "bridge_config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,11 +11,11 @@
 #include "cleanup.h"
 #include "common_keys.h"
 #include "decode.h"
+#include "mac.h"
 #include "result.h"
 
 #define DEFAULT_BRIDGE "cni0"
 #define VLAN_MAX 4094
-#define MAC_LEN 6
 
 /* a key that is true or false, and the flag of the library that it stands for */
 struct flag {
@@ -244,39 +243,10 @@ static int check_backend(const struct cni_bridge_config *config, struct cni_erro
 	return 0;
 }
 
-/* the value of a hexadecimal digit, -1 if it is none */
-static int digit_value(char digit)
-{
-	if (digit >= '0' && digit <= '9')
-		return digit - '0';
-	if (digit >= 'A' && digit <= 'F')
-		return digit - 'A' + 10;
-	return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
-/* a MAC address in any of the forms 02:00:00:00:00:01, 02-00-00-00-00-01 and 0200.0000.0001 */
-static bool parse_mac(const char *text, uint8_t mac[MAC_LEN])
-{
-	const char separator = strlen(text) > 2 ? text[2] : '\0';
-	const size_t bytes_between = separator == ':' || separator == '-' ? 1 : 2;
-	const char *at = text;
-
-	for (size_t i = 0; i < MAC_LEN; i++) {
-		if (i > 0 && i % bytes_between == 0 && *at++ != (bytes_between == 1 ? separator : '.'))
-			return false;
-		if (at[0] == '\0' || digit_value(at[0]) < 0 || digit_value(at[1]) < 0)
-			return false;
-		mac[i] = (uint8_t)(digit_value(at[0]) * 16 + digit_value(at[1]));
-		at += 2;
-	}
-	return *at == '\0';
-}
-
 int cni_bridge_config_check(const struct cni_request *request, const struct cni_bridge_config *config,
 			    char ret_mac[FLANNEL_MAC_STRLEN], struct cni_error *error)
 {
 	const unsigned int both = FLANNEL_ATTACHMENT_HAIRPIN | FLANNEL_ATTACHMENT_PROMISCUOUS;
-	uint8_t mac[MAC_LEN];
 
 	if (config->ipam[0] != '\0' && (config->flags & FLANNEL_ATTACHMENT_LINK_DOWN))
 		return cni_fail(error, CNI_ERROR_INTERNAL,
@@ -290,10 +260,5 @@ int cni_bridge_config_check(const struct cni_request *request, const struct cni_
 	ret_mac[0] = '\0';
 	if (config->mac_text[0] == '\0')
 		return 0;
-	if (!parse_mac(config->mac_text, mac))
-		return cni_fail(error, CNI_ERROR_INTERNAL,
-				"mac is \"%s\", expected a MAC address such as 02:00:00:00:00:01", config->mac_text);
-	(void)snprintf(ret_mac, FLANNEL_MAC_STRLEN, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
-		       mac[4], mac[5]);
-	return 0;
+	return cni_mac_parse(config->mac_text, "mac", ret_mac, error);
 }
