@@ -22,5 +22,6 @@
 #include <flannel/prefix.h>
 #include <flannel/route.h>
 #include <flannel/store.h>
+#include <flannel/sysctl.h>
 
 #endif

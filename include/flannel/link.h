@@ -13,7 +13,7 @@
 FLANNEL_BEGIN_DECLS
 
 /**
- * DOC: link.h - bridges and veth pairs
+ * DOC: link.h - bridges, veth pairs, and the settings of any link
  *
  * Calls are immediate: when they return, the kernel has done it. They need CAP_NET_ADMIN over the context's
  * namespace, and over the peer's for a veth pair. A failed call takes back what it did itself.
@@ -138,6 +138,80 @@ FLANNEL_PUBLIC int flannel_veth_ensure(struct flannel_context *context, const st
  */
 FLANNEL_PUBLIC int flannel_link_remove(struct flannel_context *context, const char *name,
 				       struct flannel_error **ret_error);
+
+/**
+ * enum flannel_link_setting - which members of struct flannel_link_settings count
+ * @FLANNEL_LINK_SETTING_MAC:           .mac
+ * @FLANNEL_LINK_SETTING_PROMISCUOUS:   .promiscuous
+ * @FLANNEL_LINK_SETTING_MTU:           .mtu
+ * @FLANNEL_LINK_SETTING_ALL_MULTICAST: .all_multicast
+ * @FLANNEL_LINK_SETTING_QUEUE_LENGTH:  .queue_length
+ */
+enum flannel_link_setting {
+	FLANNEL_LINK_SETTING_MAC = 1,
+	FLANNEL_LINK_SETTING_PROMISCUOUS = 2,
+	FLANNEL_LINK_SETTING_MTU = 4,
+	FLANNEL_LINK_SETTING_ALL_MULTICAST = 8,
+	FLANNEL_LINK_SETTING_QUEUE_LENGTH = 16
+};
+
+/**
+ * struct flannel_link_settings - settings of a link
+ * @size:          sizeof(struct flannel_link_settings), set by the caller.
+ * @which:         enum flannel_link_setting, or-ed.
+ * @mtu:           bytes.
+ * @queue_length:  packets that may wait to be sent.
+ * @promiscuous:   non-zero: the link hands up what is sent to others. That somebody asked for it by this setting counts, not
+ *                 that a packet capture or a bridge did.
+ * @all_multicast: non-zero: the link hands up all multicast packets. The same holds.
+ * @mac:           MAC address as text.
+ */
+struct flannel_link_settings {
+	size_t size;
+	unsigned int which;
+	uint32_t mtu;
+	uint32_t queue_length;
+	int promiscuous;
+	int all_multicast;
+	char mac[FLANNEL_MAC_STRLEN];
+};
+
+/**
+ * flannel_link_settings_get() - read the settings of a link
+ * @context:      context; its option netns_fd says in which namespace the link is.
+ * @name:         interface name.
+ * @ret_settings: set on success; .size set by the caller. .which is everything that the link has: some kinds have no
+ *                MAC address of six bytes.
+ * @ret_error:    NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * Return: 0, or negative: -EINVAL, -ENODEV (no such link), and what the kernel says. Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_link_settings_get(struct flannel_context *context, const char *name,
+					     struct flannel_link_settings *ret_settings,
+					     struct flannel_error **ret_error);
+
+/**
+ * flannel_link_settings_ensure() - make sure that a link has these settings
+ * @context:   context; its option netns_fd says in which namespace the link is.
+ * @name:      interface name.
+ * @settings:  what should be; read before return. Members that .which does not name are left alone.
+ * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * One request for each setting that differs, in the order of enum flannel_link_setting. If one is refused, those before it
+ * are put back; should one of them not go back, the error names it.
+ *
+ * Return: 1 if something was changed, 0 if it was so already, or negative:
+ *   -EINVAL  bad name or MAC address, unknown bits in .which, or the kernel refuses the MTU
+ *   -ENODEV  no such link
+ *   -EPERM   CAP_NET_ADMIN is missing
+ *   -EADDRNOTAVAIL, -EBUSY, -EOPNOTSUPP  the kernel refuses the MAC address: not one interface's; the link is up; never
+ *   -E2BIG, -ENOMEM, and what else the kernel says.
+ *
+ * Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_link_settings_ensure(struct flannel_context *context, const char *name,
+						const struct flannel_link_settings *settings,
+						struct flannel_error **ret_error);
 
 FLANNEL_END_DECLS
 

@@ -72,6 +72,8 @@ static bool link_satisfies(const struct fl_link *found, const struct fl_link *wa
 	       !((set & FL_LINK_MAC) && memcmp(found->mac, wanted->mac, FL_MAC_LEN) != 0) &&
 	       !((set & FL_LINK_UP) && found->up != wanted->up) &&
 	       !((set & FL_LINK_PROMISC) && found->promisc != wanted->promisc) &&
+	       !((set & FL_LINK_ALLMULTI) && found->allmulti != wanted->allmulti) &&
+	       !((set & FL_LINK_TXQLEN) && found->txqlen != wanted->txqlen) &&
 	       !((set & FL_LINK_MASTER) && strcmp(found->master, wanted->master) != 0) &&
 	       !((set & FL_LINK_HAIRPIN) && found->hairpin != wanted->hairpin) &&
 	       !((set & FL_LINK_ISOLATED) && found->isolated != wanted->isolated) &&

@@ -31,7 +31,8 @@ enum fl_link_attribute {
 	FL_LINK_HAIRPIN = 1 << 5,   /* bridge port, .hairpin */
 	FL_LINK_ISOLATED = 1 << 6,  /* bridge port, .isolated */
 	FL_LINK_OPERSTATE = 1 << 8, /* .operstate, of a link that cannot tell by itself */
-	FL_LINK_TXQLEN = 1 << 9,    /* .txqlen, at creation */
+	FL_LINK_TXQLEN = 1 << 9,    /* .txqlen */
+	FL_LINK_ALLMULTI = 1 << 10, /* .allmulti */
 	FL_LINK_ALIAS = 1 << 7      /* .alias */
 };
 
@@ -44,6 +45,7 @@ struct fl_link {
 	uint8_t mac[FL_MAC_LEN];
 	bool up;
 	bool promisc;
+	bool allmulti;
 	bool hairpin;
 	bool isolated;
 	char master[FLANNEL_IFNAME_SIZE];

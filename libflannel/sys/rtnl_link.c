@@ -18,7 +18,7 @@
 #define PORT_ATTRIBUTES (FL_LINK_HAIRPIN | FL_LINK_ISOLATED)
 #define OWN_ATTRIBUTES                                                                                                 \
 	(FL_LINK_MTU | FL_LINK_MAC | FL_LINK_UP | FL_LINK_PROMISC | FL_LINK_MASTER | FL_LINK_OPERSTATE |               \
-	 FL_LINK_TXQLEN | FL_LINK_ALIAS)
+	 FL_LINK_TXQLEN | FL_LINK_ALLMULTI | FL_LINK_ALIAS)
 
 int fl_link_find_index(struct fl_rtnl *rtnl, const char *name, uint32_t *ret_ifindex)
 {
@@ -93,6 +93,7 @@ static uint32_t get_u32(const struct nlattr *attr)
 static const struct nla_policy link_policy[IFLA_MAX + 1] = {
 	[IFLA_IFNAME] = {.type = NLA_STRING, .minlen = 2, .maxlen = FLANNEL_IFNAME_SIZE},
 	[IFLA_MTU] = {.type = NLA_U32},
+	[IFLA_TXQLEN] = {.type = NLA_U32},
 	[IFLA_LINK] = {.type = NLA_U32},
 	[IFLA_MASTER] = {.type = NLA_U32},
 	[IFLA_OPERSTATE] = {.type = NLA_U8},
@@ -122,6 +123,7 @@ int fl_link_parse(const struct nlmsghdr *header, struct fl_link_info *ret_info)
 	info.ifindex = (uint32_t)link->ifi_index;
 	info.flags = link->ifi_flags;
 	info.mtu = get_u32(tb[IFLA_MTU]);
+	info.txqlen = get_u32(tb[IFLA_TXQLEN]);
 	info.master_ifindex = get_u32(tb[IFLA_MASTER]);
 	info.peer_ifindex = get_u32(tb[IFLA_LINK]);
 	info.operstate = tb[IFLA_OPERSTATE] ? nla_get_u8(tb[IFLA_OPERSTATE]) : 0;
@@ -244,20 +246,24 @@ static int find_master(struct fl_rtnl *rtnl, const struct fl_link *link, uint32_
 	return 0;
 }
 
-/* the message's flags for UP and PROMISC */
+/* one flag of a message's header, if it is to be set or cleared */
+static void put_flag(struct ifinfomsg *header, const struct fl_link *link, unsigned int attribute, unsigned int flag,
+		     bool is_on)
+{
+	if (!(link->set & attribute))
+		return;
+	header->ifi_change |= flag;
+	header->ifi_flags |= is_on ? flag : 0;
+}
+
+/* the message's header, with the flags for UP, PROMISC and ALLMULTI */
 static struct ifinfomsg make_header(const struct fl_link *link, uint32_t ifindex)
 {
 	struct ifinfomsg header = {.ifi_index = (int)ifindex};
 
-	if (link->set & FL_LINK_UP)
-		header.ifi_change |= IFF_UP;
-	if (link->set & FL_LINK_PROMISC)
-		header.ifi_change |= IFF_PROMISC;
-	if (link->up)
-		header.ifi_flags |= IFF_UP;
-	if (link->promisc)
-		header.ifi_flags |= IFF_PROMISC;
-	header.ifi_flags &= header.ifi_change;
+	put_flag(&header, link, FL_LINK_UP, IFF_UP, link->up);
+	put_flag(&header, link, FL_LINK_PROMISC, IFF_PROMISC, link->promisc);
+	put_flag(&header, link, FL_LINK_ALLMULTI, IFF_ALLMULTI, link->allmulti);
 	return header;
 }
 

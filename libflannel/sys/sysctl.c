@@ -4,26 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "domain/sysctl.h"
 #include "sys/sysctl.h"
 
-/* room for "/proc/sys/" and the longest name of a struct fl_sysctl */
-#define PATH_SIZE 128
-
-/* does a name stay below /proc/sys: no empty component, none that leads upwards */
-static bool name_is_valid(const char *name)
-{
-	const char *part = name;
-
-	for (;;) {
-		size_t len = strcspn(part, "/");
-
-		if (len == 0 || (len == 1 && part[0] == '.') || (len == 2 && part[0] == '.' && part[1] == '.'))
-			return false;
-		if (part[len] == '\0')
-			return true;
-		part += len + 1;
-	}
-}
+/* room for "/proc/sys/" and the longest name */
+#define PATH_SIZE (FLANNEL_SYSCTL_NAME_MAX + 16)
 
 /* opens the file of a setting; the result is a descriptor */
 static int open_setting(const char *name, int flags)
@@ -32,7 +17,7 @@ static int open_setting(const char *name, int flags)
 	int n, fd;
 
 	n = snprintf(path, sizeof(path), "/proc/sys/%s", name);
-	if (n < 0 || (size_t)n >= sizeof(path) || !name_is_valid(name))
+	if (n < 0 || (size_t)n >= sizeof(path) || !fl_sysctl_name_is_valid(name))
 		return -EINVAL;
 	fd = open(path, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
@@ -72,19 +57,27 @@ int fl_sysctl_read(const char *name, char *buf, size_t size, struct flannel_erro
 static int write_if_different(const char *name, const char *value)
 {
 	FL_CLEANUP(fl_closep) int fd = open_setting(name, O_RDWR);
-	char current[64];
+	char current[FLANNEL_SYSCTL_VALUE_SIZE];
+	const char *written = value[0] != '\0' ? value : "\n"; /* writing nothing would change nothing */
 	ssize_t n;
 
 	if (fd == -EACCES)
 		fd = open_setting(name, O_WRONLY); /* there are some that have no value to read */
 	if (fd < 0)
 		return fd;
-	if (read_value(fd, current, sizeof(current)) == 0 && strcmp(current, value) == 0)
+	if (read_value(fd, current, sizeof(current)) == 0 && fl_sysctl_values_equal(current, value))
 		return 0;
-	n = pwrite(fd, value, strlen(value), 0);
+	n = pwrite(fd, written, strlen(written), 0);
 	if (n < 0)
 		return -errno;
-	return (size_t)n == strlen(value) ? 1 : -EIO;
+	return (size_t)n == strlen(written) ? 1 : -EIO;
+}
+
+int fl_sysctl_set(const char *name, const char *value, struct flannel_error **ret_error)
+{
+	int r = write_if_different(name, value);
+
+	return r < 0 ? fl_error_set(ret_error, r, "sysctl", NULL, "set %s to %s", name, value) : r;
 }
 
 int fl_sysctl_write(const struct fl_sysctl *sysctl, struct flannel_error **ret_error)
