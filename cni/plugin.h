@@ -37,7 +37,8 @@ struct cni_request {
 struct cni_plugin {
 	const char *name;
 	const char *about;
-	bool is_ipam; /* it may serve other plugins as their IPAM, and delegates to nobody */
+	const char *oldest; /* the first version of the protocol that it serves; NULL: the first that there was */
+	bool is_ipam;       /* it may serve other plugins as their IPAM, and delegates to nobody */
 	int (*run[CNI_N_VERBS])(const struct cni_request *request, struct json_object **ret_result,
 				struct cni_error *error);
 };

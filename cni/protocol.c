@@ -158,28 +158,18 @@ static int check_gate(const struct cni_request *request, struct cni_error *error
 	return 0;
 }
 
-/* the version must be one that we know, literally */
-static int check_version(const struct cni_request *request, struct cni_error *error)
+/* the version must be one that the plugin serves, literally */
+static int check_version(const struct cni_plugin *plugin, const struct cni_request *request, struct cni_error *error)
 {
 	CNI_CLEANUP(cni_json_putp) struct json_object *list = NULL;
 	CNI_CLEANUP(cni_freep) char *supported = NULL;
 
-	if (cni_version_is_known(request->version, NULL))
+	if (cni_version_is_served(request->version, plugin->oldest))
 		return 0;
-	list = cni_version_list();
+	list = cni_version_list(plugin->oldest);
 	supported = list ? cni_format_compact(list, 0) : NULL;
 	return cni_fail_details(error, CNI_ERROR_VERSION, supported ? supported : "",
 				"cniVersion is \"%s\", which this plugin does not support", request->version);
-}
-
-int cni_protocol_run(const struct cni_plugin *plugin, const struct cni_request *request,
-		     struct json_object **ret_result, struct cni_error *error)
-{
-	if (check_gate(request, error) < 0 || check_version(request, error) < 0)
-		return -1;
-	if (!plugin->run[request->verb])
-		return 0;
-	return plugin->run[request->verb](request, ret_result, error);
 }
 
 /*
@@ -200,6 +190,16 @@ static int check_netns(const struct cni_request *request, struct cni_error *erro
 			request->netns);
 }
 
+int cni_protocol_run(const struct cni_plugin *plugin, const struct cni_request *request,
+		     struct json_object **ret_result, struct cni_error *error)
+{
+	if (check_gate(request, error) < 0 || check_version(plugin, request, error) < 0)
+		return -1;
+	if (!plugin->run[request->verb])
+		return 0;
+	return plugin->run[request->verb](request, ret_result, error);
+}
+
 /* everything between the environment and the answer; version is for the answer and points at a static text */
 static int serve(const struct cni_plugin *plugin, const char *command, struct json_object **ret_result,
 		 const char **ret_version, struct cni_error *error)
@@ -215,7 +215,8 @@ static int serve(const struct cni_plugin *plugin, const char *command, struct js
 	if (unknown)
 		return cni_fail(error, CNI_ERROR_ENVIRONMENT, "unknown CNI_COMMAND: %s", unknown);
 	*ret_version = cni_version_text(request.version);
-	if (check_netns(&request, error) < 0)
+	if (check_gate(&request, error) < 0 || check_version(plugin, &request, error) < 0 ||
+	    check_netns(&request, error) < 0)
 		return -1;
 	return cni_protocol_run(plugin, &request, ret_result, error);
 }
@@ -237,18 +238,33 @@ static const char *read_asked_version(void)
 }
 
 /* the answer to VERSION: one line */
-static int print_versions(void)
+static int print_versions(const struct cni_plugin *plugin)
 {
 	CNI_CLEANUP(cni_json_putp) struct json_object *object = json_object_new_object();
 	CNI_CLEANUP(cni_freep) char *text = NULL;
 
 	if (!object || json_object_object_add(object, "cniVersion", json_object_new_string(read_asked_version())) < 0 ||
-	    json_object_object_add(object, "supportedVersions", cni_version_list()) < 0)
+	    json_object_object_add(object, "supportedVersions", cni_version_list(plugin->oldest)) < 0)
 		return -1;
 	text = cni_format_compact(object, 0);
 	if (!text || cni_write(STDOUT_FILENO, text, strlen(text)) < 0)
 		return -1;
 	return cni_write(STDOUT_FILENO, "\n", 1);
+}
+
+/* what a person gets to see who runs a plugin by hand: the exit status */
+static int print_about(const struct cni_plugin *plugin)
+{
+	CNI_CLEANUP(cni_json_putp) struct json_object *list = cni_version_list(plugin->oldest);
+	size_t n = list ? json_object_array_length(list) : 0;
+
+	(void)fprintf(stderr, "%s\nCNI protocol versions supported: ", plugin->about);
+	for (size_t i = 0; i < n; i++) {
+		(void)fprintf(stderr, "%s%s", i > 0 ? ", " : "",
+			      json_object_get_string(json_object_array_get_idx(list, i)));
+	}
+	(void)fputc('\n', stderr);
+	return EXIT_SUCCESS;
 }
 
 /* an answer that nobody got is a failure, told where it still may be seen */
@@ -267,14 +283,10 @@ int cni_protocol_serve(const struct cni_plugin *plugin)
 	const char *command = getenv("CNI_COMMAND");
 	const char *version = CNI_VERSION_NEWEST;
 
-	if (!command || command[0] == '\0') {
-		(void)fprintf(stderr,
-			      "%s\nCNI protocol versions supported: 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0\n",
-			      plugin->about);
-		return EXIT_SUCCESS;
-	}
+	if (!command || command[0] == '\0')
+		return print_about(plugin);
 	if (strcmp(command, "VERSION") == 0)
-		return answered(print_versions());
+		return answered(print_versions(plugin));
 	if (serve(plugin, command, &result, &version, &error) < 0) {
 		(void)answered(cni_error_print(&error, version, STDOUT_FILENO));
 		return EXIT_FAILURE;

@@ -19,25 +19,32 @@ static const struct known_version known_versions[] = {
 	{"1.1.0", CNI_FAMILY_1},
 };
 
+/* the place of a version in the table, which is in order of age; the table's size if it is not known */
+static size_t get_index(const char *version)
+{
+	size_t i = 0;
+
+	while (i < CNI_N_ELEMENTS(known_versions) && strcmp(known_versions[i].text, version) != 0)
+		i++;
+	return i;
+}
+
 bool cni_version_is_known(const char *version, enum cni_family *ret_family)
 {
-	for (size_t i = 0; i < CNI_N_ELEMENTS(known_versions); i++) {
-		if (strcmp(known_versions[i].text, version) != 0)
-			continue;
-		if (ret_family)
-			*ret_family = known_versions[i].family;
-		return true;
-	}
-	return false;
+	size_t i = get_index(version);
+
+	if (i == CNI_N_ELEMENTS(known_versions))
+		return false;
+	if (ret_family)
+		*ret_family = known_versions[i].family;
+	return true;
 }
 
 const char *cni_version_text(const char *version)
 {
-	for (size_t i = 0; i < CNI_N_ELEMENTS(known_versions); i++) {
-		if (strcmp(known_versions[i].text, version) == 0)
-			return known_versions[i].text;
-	}
-	return CNI_VERSION_NEWEST;
+	size_t i = get_index(version);
+
+	return i < CNI_N_ELEMENTS(known_versions) ? known_versions[i].text : CNI_VERSION_NEWEST;
 }
 
 /* up to three numbers with dots between them; those that are missing are 0 */
@@ -81,11 +88,19 @@ int cni_version_at_least(const char *version, const char *least, bool *ret, stru
 	return 0;
 }
 
-struct json_object *cni_version_list(void)
+bool cni_version_is_served(const char *version, const char *oldest)
+{
+	size_t i = get_index(version);
+
+	return i < CNI_N_ELEMENTS(known_versions) && i >= get_index(oldest ? oldest : CNI_VERSION_OLDEST);
+}
+
+struct json_object *cni_version_list(const char *oldest)
 {
 	CNI_CLEANUP(cni_json_putp) struct json_object *list = json_object_new_array();
+	size_t i = get_index(oldest ? oldest : CNI_VERSION_OLDEST);
 
-	for (size_t i = 0; list && i < CNI_N_ELEMENTS(known_versions); i++) {
+	for (; list && i < CNI_N_ELEMENTS(known_versions); i++) {
 		if (json_object_array_add(list, json_object_new_string(known_versions[i].text)) < 0)
 			return NULL;
 	}

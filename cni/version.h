@@ -30,7 +30,10 @@ const char *cni_version_text(const char *version);
 /* is a version, which need not be a known one, at least that? CNI_ERROR_DECODING if it is no version at all. */
 int cni_version_at_least(const char *version, const char *least, bool *ret, struct cni_error *error);
 
-/* all known versions as a list of texts; NULL without memory */
-struct json_object *cni_version_list(void);
+/* is a version known, and not older than the oldest that a plugin serves (NULL: CNI_VERSION_OLDEST) */
+bool cni_version_is_served(const char *version, const char *oldest);
+
+/* the versions that a plugin serves as a list of texts; NULL without memory */
+struct json_object *cni_version_list(const char *oldest);
 
 #endif
