@@ -14,7 +14,7 @@
 #include "sys/nft_process.h"
 
 #define AREA "nft"
-#define OPERATION "replace nft tables"
+#define OPERATION "change nft rules"
 
 struct fl_nft {
 	char *helper;
@@ -129,22 +129,29 @@ static int send_to_helper(struct fl_nft *nft, const char *text, struct flannel_e
 				      nft->helper);
 }
 
-int fl_nft_replace(struct fl_nft *nft, const struct fl_nft_table *tables, size_t n_tables, fl_nft_fn fn, void *userdata,
-		   struct flannel_error **ret_error)
+/* sends a request, whose answer goes to fn */
+static int start_request(struct fl_nft *nft, const char *text, fl_nft_fn fn, void *userdata,
+			 struct flannel_error **ret_error)
 {
-	FL_CLEANUP(fl_freep) char *text = NULL;
 	int r;
 
 	if (nft->fn)
 		return fl_error_set_retryable(ret_error, -EBUSY, AREA, "another request runs", OPERATION);
-	r = fl_nft_encode(tables, n_tables, &text, ret_error);
-	if (r >= 0)
-		r = send_to_helper(nft, text, ret_error);
+	r = send_to_helper(nft, text, ret_error);
 	if (r < 0)
 		return r;
 	nft->fn = fn;
 	nft->userdata = userdata;
 	return 0;
+}
+
+int fl_nft_replace(struct fl_nft *nft, const struct fl_nft_table *tables, size_t n_tables, fl_nft_fn fn, void *userdata,
+		   struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_freep) char *text = NULL;
+	int r = fl_nft_encode(tables, n_tables, &text, ret_error);
+
+	return r < 0 ? r : start_request(nft, text, fn, userdata, ret_error);
 }
 
 /* ends the running request, if any, with a result; the callback may free nft */
@@ -238,14 +245,14 @@ static int wait_for_helper(const struct fl_nft *nft, uint64_t deadline_ns)
 	return errno == EINTR ? 1 : -errno;
 }
 
-int fl_nft_replace_sync(struct fl_nft *nft, const struct fl_nft_table *tables, size_t n_tables, unsigned int timeout_ms,
-			struct flannel_error **ret_error)
+/* does what a request asks for, and waits */
+static int request_sync(struct fl_nft *nft, const char *text, unsigned int timeout_ms, struct flannel_error **ret_error)
 {
 	uint64_t deadline_ns = fl_loop_now() + timeout_ms * FL_NSEC_PER_MSEC;
 	struct answer answer = {.done = false};
 	int r;
 
-	r = fl_nft_replace(nft, tables, n_tables, on_answer, &answer, ret_error);
+	r = start_request(nft, text, on_answer, &answer, ret_error);
 	if (r < 0)
 		return r;
 	while (!answer.done) {
@@ -262,4 +269,22 @@ int fl_nft_replace_sync(struct fl_nft *nft, const struct fl_nft_table *tables, s
 	else
 		flannel_error_unref(answer.error);
 	return answer.code;
+}
+
+int fl_nft_replace_sync(struct fl_nft *nft, const struct fl_nft_table *tables, size_t n_tables, unsigned int timeout_ms,
+			struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_freep) char *text = NULL;
+	int r = fl_nft_encode(tables, n_tables, &text, ret_error);
+
+	return r < 0 ? r : request_sync(nft, text, timeout_ms, ret_error);
+}
+
+int fl_nft_run_sync(struct fl_nft *nft, struct json_object *commands, unsigned int timeout_ms,
+		    struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_freep) char *text = NULL;
+	int r = fl_nft_encode_commands(commands, &text, ret_error);
+
+	return r < 0 ? r : request_sync(nft, text, timeout_ms, ret_error);
 }

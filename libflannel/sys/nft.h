@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "domain/masquerade.h"
 
@@ -68,6 +69,14 @@ void fl_nft_cancel(struct fl_nft *nft);
 /* the same as fl_nft_replace(), waiting at most timeout_ms: -ETIMEDOUT, retryable, leaves what -EPIPE leaves */
 int fl_nft_replace_sync(struct fl_nft *nft, const struct fl_nft_table *tables, size_t n_tables, unsigned int timeout_ms,
 			struct flannel_error **ret_error);
+
+/*
+ * Carries out commands of libnftables-json(5) in one transaction, and waits; see nft_command.h for how they are made. The
+ * array is taken over; NULL, for one that there was no memory for, is -ENOMEM. Results are those of fl_nft_replace_sync(); what
+ * "create" finds made already is -EEXIST.
+ */
+int fl_nft_run_sync(struct fl_nft *nft, struct json_object *commands, unsigned int timeout_ms,
+		    struct flannel_error **ret_error);
 
 /*
  * Does a table exist: 1, 0, negative; one nfnetlink request without the helper. Needs CAP_NET_ADMIN. Its socket is

@@ -7,82 +7,31 @@
 #include <sys/socket.h>
 
 #include "base/json.h"
+#include "domain/nft_command.h"
 
 /* the kernel's own limit for errno values */
 #define ERRNO_MAX 4095
 
-/* {key: value}; takes over value, which may be NULL; NULL without memory */
-static struct json_object *keyed(const char *key, struct json_object *value)
-{
-	FL_CLEANUP(fl_json_unrefp) struct json_object *object = fl_json_object();
-
-	if (!object) {
-		fl_json_unref(value);
-		return NULL;
-	}
-	if (fl_json_add(object, key, value) < 0)
-		return NULL;
-	return FL_TAKE(object);
-}
-
-/* {key: null}, the form of a statement without arguments; NULL without memory */
-static struct json_object *keyed_null(const char *key)
-{
-	FL_CLEANUP(fl_json_unrefp) struct json_object *object = fl_json_object();
-
-	if (!object || fl_json_add_null(object, key) < 0)
-		return NULL;
-	return FL_TAKE(object);
-}
-
 /* the packet's address that a match looks at */
 static struct json_object *address_field(const struct fl_nft_match *match)
 {
-	FL_CLEANUP(fl_json_unrefp) struct json_object *payload = fl_json_object();
-	const char *protocol = match->prefix.family == AF_INET6 ? "ip6" : "ip";
-	const char *field = match->type == FL_NFT_SADDR ? "saddr" : "daddr";
-
-	if (!payload || fl_json_add(payload, "protocol", fl_json_string(protocol)) < 0 ||
-	    fl_json_add(payload, "field", fl_json_string(field)) < 0)
-		return NULL;
-	return keyed("payload", FL_TAKE(payload));
+	return fl_nft_payload(match->prefix.family == AF_INET6 ? "ip6" : "ip",
+			      match->type == FL_NFT_SADDR ? "saddr" : "daddr");
 }
 
 /* the packet's mark, of which only the bits of the mask count */
 static struct json_object *masked_mark(uint32_t mask)
 {
-	FL_CLEANUP(fl_json_unrefp) struct json_object *pair = fl_json_array();
-
-	if (!pair || fl_json_append(pair, keyed("meta", keyed("key", fl_json_string("mark")))) < 0 ||
-	    fl_json_append(pair, fl_json_int(mask)) < 0)
-		return NULL;
-	return keyed("&", FL_TAKE(pair));
-}
-
-/* a prefix as an operand */
-static struct json_object *prefix_value(const struct flannel_prefix *prefix)
-{
-	FL_CLEANUP(fl_json_unrefp) struct json_object *value = fl_json_object();
-	char text[FLANNEL_PREFIX_STRLEN];
-
-	flannel_prefix_format_address(prefix, text, sizeof(text));
-	if (!value || fl_json_add(value, "addr", fl_json_string(text)) < 0 ||
-	    fl_json_add(value, "len", fl_json_int(prefix->plen)) < 0)
-		return NULL;
-	return keyed("prefix", FL_TAKE(value));
+	return fl_nft_keyed("&", FL_NFT_ARRAY(fl_nft_meta("mark"), fl_json_int(mask)));
 }
 
 /* one match expression */
 static struct json_object *match_expression(const struct fl_nft_match *match)
 {
-	FL_CLEANUP(fl_json_unrefp) struct json_object *value = fl_json_object();
 	bool mark = match->type == FL_NFT_MARK;
 
-	if (!value || fl_json_add(value, "op", fl_json_string(match->negated ? "!=" : "==")) < 0 ||
-	    fl_json_add(value, "left", mark ? masked_mark(match->mask) : address_field(match)) < 0 ||
-	    fl_json_add(value, "right", mark ? fl_json_int(match->mark) : prefix_value(&match->prefix)) < 0)
-		return NULL;
-	return keyed("match", FL_TAKE(value));
+	return fl_nft_match(match->negated ? "!=" : "==", mark ? masked_mark(match->mask) : address_field(match),
+			    mark ? fl_json_int(match->mark) : fl_nft_prefix(&match->prefix));
 }
 
 /* the statement that ends a rule */
@@ -90,13 +39,13 @@ static struct json_object *verdict_statement(enum fl_nft_verdict verdict)
 {
 	switch (verdict) {
 	case FL_NFT_RETURN:
-		return keyed_null("return");
+		return fl_nft_keyed_null("return");
 	case FL_NFT_ACCEPT:
-		return keyed_null("accept");
+		return fl_nft_keyed_null("accept");
 	case FL_NFT_MASQUERADE:
-		return keyed_null("masquerade");
+		return fl_nft_keyed_null("masquerade");
 	case FL_NFT_MASQUERADE_FULLY_RANDOM:
-		return keyed("masquerade", keyed("flags", fl_json_string("fully-random")));
+		return fl_nft_keyed("masquerade", fl_nft_keyed("flags", fl_json_string("fully-random")));
 	}
 	return NULL;
 }
@@ -127,7 +76,7 @@ static struct json_object *add_rule(const struct fl_nft_table *table, const stru
 	    fl_json_add(value, "chain", fl_json_string(chain->name)) < 0 ||
 	    fl_json_add(value, "expr", rule_expressions(rule)) < 0)
 		return NULL;
-	return keyed("add", keyed("rule", FL_TAKE(value)));
+	return fl_nft_keyed("add", fl_nft_keyed("rule", FL_TAKE(value)));
 }
 
 /* the command "add chain", of a base chain that accepts what no rule decides */
@@ -144,7 +93,7 @@ static struct json_object *add_chain(const struct fl_nft_table *table, const str
 	    fl_json_add(value, "policy", fl_json_string("accept")) < 0 ||
 	    (chain->comment && fl_json_add(value, "comment", fl_json_string(chain->comment)) < 0))
 		return NULL;
-	return keyed("add", keyed("chain", FL_TAKE(value)));
+	return fl_nft_keyed("add", fl_nft_keyed("chain", FL_TAKE(value)));
 }
 
 /* the command "add table" or "delete table" */
@@ -157,7 +106,7 @@ static struct json_object *table_command(const char *verb, const struct fl_nft_t
 	    fl_json_add(value, "name", fl_json_string(table->name)) < 0 ||
 	    (table->comment && fl_json_add(value, "comment", fl_json_string(table->comment)) < 0))
 		return NULL;
-	return keyed(verb, keyed("table", FL_TAKE(value)));
+	return fl_nft_keyed(verb, fl_nft_keyed("table", FL_TAKE(value)));
 }
 
 /* appends a chain and its rules to the commands: 0 or -ENOMEM */
@@ -188,19 +137,25 @@ static int append_table(struct json_object *commands, const struct fl_nft_table 
 int fl_nft_encode(const struct fl_nft_table *tables, size_t n_tables, char **ret_text, struct flannel_error **ret_error)
 {
 	FL_CLEANUP(fl_json_unrefp) struct json_object *commands = fl_json_array();
-	FL_CLEANUP(fl_json_unrefp) struct json_object *request = NULL;
-	FL_CLEANUP(fl_freep) char *text = NULL;
 
 	if (!commands)
 		return fl_error_oom(ret_error);
 	for (size_t i = 0; i < n_tables; i++)
 		if (append_table(commands, &tables[i]) < 0)
 			return fl_error_oom(ret_error);
-	request = keyed("nftables", FL_TAKE(commands));
-	if (!request || !(text = fl_json_format(request)))
+	return fl_nft_encode_commands(FL_TAKE(commands), ret_text, ret_error);
+}
+
+int fl_nft_encode_commands(struct json_object *commands, char **ret_text, struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_json_unrefp) struct json_object *request = fl_nft_keyed("nftables", commands);
+	FL_CLEANUP(fl_freep) char *text = request ? fl_json_format(request) : NULL;
+
+	if (!text)
 		return fl_error_oom(ret_error);
 	if (strlen(text) > FL_NFT_REQUEST_MAX)
-		return fl_error_set(ret_error, -EMSGSIZE, "nft", NULL, "send %zu tables to the nft helper", n_tables);
+		return fl_error_set(ret_error, -EMSGSIZE, "nft", NULL, "send %zu bytes to the nft helper",
+				    strlen(text));
 	*ret_text = FL_TAKE(text);
 	return 0;
 }
@@ -246,6 +201,6 @@ int fl_nft_decode(const char *text, size_t len, struct flannel_error **ret_error
 		return 0;
 	r = -(int)number;
 	if (is_transient(r))
-		return fl_error_set_retryable(ret_error, r, "nft", detail, "replace nft tables");
-	return fl_error_set(ret_error, r, "nft", detail, "replace nft tables");
+		return fl_error_set_retryable(ret_error, r, "nft", detail, "change nft rules");
+	return fl_error_set(ret_error, r, "nft", detail, "change nft rules");
 }

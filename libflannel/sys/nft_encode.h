@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "domain/masquerade.h"
 
 /* the longest request and answer, in bytes; the helper knows the same numbers */
@@ -19,6 +20,9 @@
 /* the request that replaces tables (fl_nft_replace()), malloc()ed, ends in zero; -EMSGSIZE, -ENOMEM */
 int fl_nft_encode(const struct fl_nft_table *tables, size_t n_tables, char **ret_text,
 		  struct flannel_error **ret_error);
+
+/* the request that carries out commands of libnftables-json(5); takes over the array; the same results */
+int fl_nft_encode_commands(struct json_object *commands, char **ret_text, struct flannel_error **ret_error);
 
 /* reads an answer: 0, or the failure it tells with the error set; -EPROTO if it is none */
 int fl_nft_decode(const char *text, size_t len, struct flannel_error **ret_error);

@@ -36,26 +36,30 @@ static bool is_retryable(int code)
 	}
 }
 
-int fl_rtnl_fail(struct flannel_error **ret_error, int code, const char *detail, const char *operation)
+int fl_rtnl_fail(const char *area, struct flannel_error **ret_error, int code, const char *detail,
+		 const char *operation)
 {
 	if (is_retryable(code))
-		return fl_error_set_retryable(ret_error, code, "rtnl", detail, "%s", operation);
-	return fl_error_set(ret_error, code, "rtnl", detail, "%s", operation);
+		return fl_error_set_retryable(ret_error, code, area, detail, "%s", operation);
+	return fl_error_set(ret_error, code, area, detail, "%s", operation);
 }
 
 /* the same with an operation that is written only now, since success needs none */
-static int fail_va(struct flannel_error **ret_error, int code, const char *detail, const char *format, va_list args)
+static int fail_va(const char *area, struct flannel_error **ret_error, int code, const char *detail, const char *format,
+		   va_list args)
 {
 	char operation[OPERATION_SIZE];
 
 	if (!ret_error)
 		return code;
 	vsnprintf(operation, sizeof(operation), format, args);
-	return fl_rtnl_fail(ret_error, code, detail, operation);
+	return fl_rtnl_fail(area, ret_error, code, detail, operation);
 }
 
-/* what fl_rtnl_socket() takes along into the namespace */
+/* what goes along into the namespace in which the socket is opened */
 struct socket_request {
+	int protocol;
+	const char *area;
 	int flags;
 	int fd;
 };
@@ -65,15 +69,15 @@ static int open_socket(void *userdata, struct flannel_error **ret_error)
 {
 	struct socket_request *request = userdata;
 
-	request->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | request->flags, NETLINK_ROUTE);
+	request->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | request->flags, request->protocol);
 	if (request->fd < 0)
-		return fl_rtnl_fail(ret_error, -errno, NULL, "open netlink socket");
+		return fl_rtnl_fail(request->area, ret_error, -errno, NULL, "open netlink socket");
 	return 0;
 }
 
 int fl_rtnl_socket(int netns_fd, bool single_threaded, int flags, int *ret_fd, struct flannel_error **ret_error)
 {
-	struct socket_request request = {.flags = flags, .fd = -1};
+	struct socket_request request = {.protocol = NETLINK_ROUTE, .area = "rtnl", .flags = flags, .fd = -1};
 	int r = fl_netns_run(netns_fd, single_threaded, open_socket, &request, ret_error);
 
 	if (r < 0)
@@ -98,26 +102,42 @@ static int set_up_socket(int fd)
 	return connect(fd, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0 ? -errno : 0;
 }
 
-int fl_rtnl_open(int netns_fd, bool single_threaded, struct fl_rtnl **ret_rtnl, struct flannel_error **ret_error)
+/* opens a socket of a netlink protocol; area is that of its errors */
+static int open_protocol(int protocol, const char *area, int netns_fd, bool single_threaded, struct fl_rtnl **ret_rtnl,
+			 struct flannel_error **ret_error)
 {
+	struct socket_request request = {.protocol = protocol, .area = area, .fd = -1};
 	FL_CLEANUP(fl_rtnl_closep) struct fl_rtnl *rtnl = calloc(1, sizeof(*rtnl));
 	int r;
 
 	if (!rtnl)
 		return fl_error_oom(ret_error);
 	rtnl->fd = -1;
+	rtnl->area = area;
 	rtnl->buffer_size = FL_RTNL_RECEIVE_SIZE;
 	rtnl->buffer = malloc(FL_RTNL_RECEIVE_SIZE);
 	if (!rtnl->buffer)
 		return fl_error_oom(ret_error);
-	r = fl_rtnl_socket(netns_fd, single_threaded, 0, &rtnl->fd, ret_error);
+	r = fl_netns_run(netns_fd, single_threaded, open_socket, &request, ret_error);
 	if (r < 0)
 		return r;
+	rtnl->fd = request.fd;
 	r = set_up_socket(rtnl->fd);
 	if (r < 0)
-		return fl_rtnl_fail(ret_error, r, NULL, "set up netlink socket");
+		return fl_rtnl_fail(area, ret_error, r, NULL, "set up netlink socket");
 	*ret_rtnl = FL_TAKE(rtnl);
 	return 0;
+}
+
+int fl_rtnl_open(int netns_fd, bool single_threaded, struct fl_rtnl **ret_rtnl, struct flannel_error **ret_error)
+{
+	return open_protocol(NETLINK_ROUTE, "rtnl", netns_fd, single_threaded, ret_rtnl, ret_error);
+}
+
+int fl_rtnl_open_netfilter(int netns_fd, bool single_threaded, struct fl_rtnl **ret_rtnl,
+			   struct flannel_error **ret_error)
+{
+	return open_protocol(NETLINK_NETFILTER, "nft", netns_fd, single_threaded, ret_rtnl, ret_error);
 }
 
 struct fl_rtnl *fl_rtnl_close(struct fl_rtnl *rtnl)
@@ -138,7 +158,12 @@ int fl_rtnl_get_fd(const struct fl_rtnl *rtnl)
 
 struct nl_msg *fl_rtnl_message(uint16_t type, uint16_t flags, const void *header, size_t header_size)
 {
-	FL_CLEANUP(fl_rtnl_message_freep) struct nl_msg *message = nlmsg_alloc_size(MESSAGE_SIZE);
+	return fl_rtnl_message_sized(MESSAGE_SIZE, type, flags, header, header_size);
+}
+
+struct nl_msg *fl_rtnl_message_sized(size_t size, uint16_t type, uint16_t flags, const void *header, size_t header_size)
+{
+	FL_CLEANUP(fl_rtnl_message_freep) struct nl_msg *message = nlmsg_alloc_size(size);
 
 	if (!message || !nlmsg_put(message, 0, 0, type, 0, flags))
 		return NULL;
@@ -333,15 +358,15 @@ static int converse(struct fl_rtnl *rtnl, struct nl_msg *message, uint16_t flags
 }
 
 /* what became of an exchange, as a result of our own functions */
-static int conclude(int r, const struct exchange *exchange, struct flannel_error **ret_error, const char *operation,
-		    va_list args)
+static int conclude(const struct fl_rtnl *rtnl, int r, const struct exchange *exchange,
+		    struct flannel_error **ret_error, const char *operation, va_list args)
 {
 	if (r == 0)
 		r = exchange->result;
 	if (r < 0)
-		return fail_va(ret_error, r, exchange->text, operation, args);
+		return fail_va(rtnl->area, ret_error, r, exchange->text, operation, args);
 	if (exchange->fn_result < 0)
-		return fail_va(ret_error, exchange->fn_result, NULL, operation, args);
+		return fail_va(rtnl->area, ret_error, exchange->fn_result, NULL, operation, args);
 	return exchange->fn_result;
 }
 
@@ -354,7 +379,7 @@ int fl_rtnl_request(struct fl_rtnl *rtnl, struct nl_msg *message, fl_rtnl_fn fn,
 
 	r = converse(rtnl, message, NLM_F_ACK, &exchange);
 	va_start(args, operation);
-	r = conclude(r, &exchange, ret_error, operation, args);
+	r = conclude(rtnl, r, &exchange, ret_error, operation, args);
 	va_end(args);
 	return r;
 }
@@ -372,7 +397,7 @@ int fl_rtnl_dump(struct fl_rtnl *rtnl, struct nl_msg *message, fl_rtnl_fn fn, vo
 		exchange.text = "the list changed while it was read";
 	}
 	va_start(args, operation);
-	r = conclude(r, &exchange, ret_error, operation, args);
+	r = conclude(rtnl, r, &exchange, ret_error, operation, args);
 	va_end(args);
 	return r;
 }

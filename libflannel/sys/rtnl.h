@@ -3,8 +3,8 @@
 #define FL_SYS_RTNL_H
 
 /*
- * The one request path to route netlink (rtnetlink(7)): every message that the library sends to the kernel goes through
- * fl_rtnl_request(), fl_rtnl_dump() or fl_rtnl_batch(). They keep the kernel's errno and its explanation
+ * The one request path to route netlink (rtnetlink(7)), and to netfilter's: every message that the library sends to the kernel
+ * goes through fl_rtnl_request(), fl_rtnl_dump() or fl_rtnl_batch(), or fl_nft_transact(). They keep the kernel's errno and its explanation
  * (NETLINK_EXT_ACK), which libnl's own calls lose. A socket belongs to the namespace in which it was opened, for good.
  */
 
@@ -20,6 +20,10 @@ struct fl_rtnl;
 
 /* netns_fd: namespace to open the socket in; -1 is the caller's. single_threaded: see FLANNEL_CONTEXT_SINGLE_THREADED. */
 int fl_rtnl_open(int netns_fd, bool single_threaded, struct fl_rtnl **ret_rtnl, struct flannel_error **ret_error);
+
+/* the same for netfilter's netlink protocol (nftables, connection tracking); errors are of area "nft" */
+int fl_rtnl_open_netfilter(int netns_fd, bool single_threaded, struct fl_rtnl **ret_rtnl,
+			   struct flannel_error **ret_error);
 struct fl_rtnl *fl_rtnl_close(struct fl_rtnl *rtnl);
 
 /* the socket, for questions that ioctl(2) answers (netdevice(7)); never to be read from or written to */
@@ -33,6 +37,10 @@ int fl_rtnl_socket(int netns_fd, bool single_threaded, int flags, int *ret_fd, s
  * bytes in all. NULL without memory.
  */
 struct nl_msg *fl_rtnl_message(uint16_t type, uint16_t flags, const void *header, size_t header_size);
+
+/* the same with room for size bytes, header included */
+struct nl_msg *fl_rtnl_message_sized(size_t size, uint16_t type, uint16_t flags, const void *header,
+				     size_t header_size);
 void fl_rtnl_message_free(struct nl_msg *message);
 static inline void fl_rtnl_message_freep(struct nl_msg **message)
 {

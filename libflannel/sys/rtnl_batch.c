@@ -81,7 +81,7 @@ static void take_acknowledgement(struct batch *batch, const struct nlmsghdr *hea
 	batch->n_answered++;
 	batch->results[index] = result;
 	if (result < 0 && batch->errors)
-		(void)fl_rtnl_fail(&batch->errors[index], result, text, "");
+		(void)fl_rtnl_fail("rtnl", &batch->errors[index], result, text, "");
 }
 
 /* Reads until each message of the batch has its answer. If some were lost it reads the others, until the queue is empty. */
@@ -122,12 +122,12 @@ int fl_rtnl_batch(struct fl_rtnl *rtnl, struct nl_msg *const *messages, size_t n
 		int r = send_batch(rtnl, messages + done, n_messages - done);
 
 		if (r < 0)
-			return fl_rtnl_fail(ret_error, r, NULL, "send batch");
+			return fl_rtnl_fail("rtnl", ret_error, r, NULL, "send batch");
 		batch.n = (size_t)r;
 		batch.errors = errors ? errors + done : NULL;
 		r = receive_batch(rtnl, &batch);
 		if (r < 0)
-			return fl_rtnl_fail(ret_error, r, NULL, "receive results of a batch");
+			return fl_rtnl_fail("rtnl", ret_error, r, NULL, "receive results of a batch");
 		done += batch.n;
 	}
 	return 0;

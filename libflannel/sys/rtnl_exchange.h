@@ -2,7 +2,7 @@
 #ifndef FL_SYS_RTNL_EXCHANGE_H
 #define FL_SYS_RTNL_EXCHANGE_H
 
-/* The inside of the request path, for rtnl.c and rtnl_batch.c only. */
+/* The inside of the request path, for rtnl.c, rtnl_batch.c and nft_transaction.c only. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,14 +15,16 @@
 
 struct fl_rtnl {
 	int fd;
+	const char *area;   /* of errors: "rtnl", "nft" */
 	uint32_t sequence;  /* of the last message sent */
 	size_t batch_limit; /* messages in one send; 0 as long as the receive buffer has its first size */
 	size_t buffer_size; /* at least FL_RTNL_RECEIVE_SIZE */
 	void *buffer;
 };
 
-/* stores an error of area "rtnl", retryable if it may pass; detail is the kernel's explanation or NULL; returns code */
-int fl_rtnl_fail(struct flannel_error **ret_error, int code, const char *detail, const char *operation);
+/* stores an error, retryable if it may pass; detail is the kernel's explanation or NULL; returns code */
+int fl_rtnl_fail(const char *area, struct flannel_error **ret_error, int code, const char *detail,
+		 const char *operation);
 
 /* numbers a message and completes its flags */
 struct iovec fl_rtnl_seal(struct fl_rtnl *rtnl, struct nl_msg *message, uint16_t flags);
