@@ -7,12 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "decode.h"
+#include "file.h"
 #include "print.h"
 
 #define OWNER_ATTRIBUTE "user.flannel.ifname"
@@ -53,26 +52,6 @@ static enum owner get_owner(const char *path, const char *ifname)
 	return (size_t)len == strlen(ifname) && memcmp(owner, ifname, (size_t)len) == 0 ? OWNER_SELF : OWNER_OTHER;
 }
 
-/* the directory with its parents, 0700 */
-static int make_directories(const char *path, struct cni_error *error)
-{
-	CNI_CLEANUP(cni_freep) char *partial = strdup(path);
-
-	if (!partial)
-		return cni_fail_oom(error);
-	if (mkdir(path, 0700) == 0 || errno == EEXIST)
-		return 0;
-	for (char *slash = strchr(partial + 1, '/'); errno == ENOENT && slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(partial, 0700) == 0 || errno == EEXIST)
-			errno = ENOENT;
-		*slash = '/';
-	}
-	if (errno == ENOENT && (mkdir(path, 0700) == 0 || errno == EEXIST))
-		return 0;
-	return cni_fail(error, CNI_ERROR_INTERNAL, "dataDir: make %s: %s", path, strerror(errno));
-}
-
 /* writes a new file; the attribute is welcome, not needed */
 static int write_file(const char *path, const char *text, const char *ifname)
 {
@@ -97,7 +76,7 @@ int cni_flannel_state_save(const struct cni_request *request, const char *direct
 		temporary = NULL;
 		return cni_fail_oom(error);
 	}
-	if (make_directories(directory, error) < 0)
+	if (cni_file_make_directories(directory, 0700, "dataDir", error) < 0)
 		return -1;
 	owner = get_owner(path, request->ifname);
 	if (owner == OWNER_OTHER || owner == OWNER_UNKNOWN) {
@@ -116,33 +95,6 @@ int cni_flannel_state_save(const struct cni_request *request, const char *direct
 	return owner == OWNER_NOBODY ? 1 : 0;
 }
 
-/* reads a file of at most CNI_TEXT_MAX bytes: 1, 0 if there is none, -1 */
-static int read_file(const char *path, struct cni_flannel_state *ret_state, struct cni_error *error)
-{
-	CNI_CLEANUP(cni_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	CNI_CLEANUP(cni_freep) char *text = NULL;
-	struct stat status;
-	ssize_t n;
-
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return 0;
-	if (fd < 0 || fstat(fd, &status) < 0)
-		return cni_fail(error, CNI_ERROR_INTERNAL, "dataDir: open %s: %s", path, strerror(errno));
-	if (!S_ISREG(status.st_mode) || status.st_size > CNI_TEXT_MAX)
-		return cni_fail(error, CNI_ERROR_INTERNAL, "dataDir: %s: expected a file of at most %d bytes", path,
-				CNI_TEXT_MAX);
-	text = malloc((size_t)status.st_size + 1);
-	if (!text)
-		return cni_fail_oom(error);
-	n = read(fd, text, (size_t)status.st_size);
-	if (n < 0)
-		return cni_fail(error, CNI_ERROR_INTERNAL, "dataDir: read %s: %s", path, strerror(errno));
-	text[n] = '\0';
-	ret_state->text = CNI_TAKE(text);
-	ret_state->len = (size_t)n;
-	return 1;
-}
-
 int cni_flannel_state_load(const struct cni_request *request, const char *directory,
 			   struct cni_flannel_state *ret_state, struct cni_error *error)
 {
@@ -155,7 +107,7 @@ int cni_flannel_state_load(const struct cni_request *request, const char *direct
 		if (!state.path)
 			return cni_fail_oom(error);
 		if (!common || get_owner(state.path, request->ifname) != OWNER_OTHER)
-			r = read_file(state.path, &state, error);
+			r = cni_file_read(state.path, "dataDir", &state.text, &state.len, error);
 	}
 	if (r > 0) {
 		*ret_state = state;

@@ -16,9 +16,9 @@
 #include <sys/socket.h>
 
 #include "cleanup.h"
-#include "decode.h"
 #include "netns.h"
 #include "plugin.h"
+#include "previous.h"
 #include "result.h"
 
 #define LOOPBACK "lo"
@@ -147,28 +147,6 @@ static int list_ipv6(struct cni_result *result, struct cni_error *error)
 	return 0;
 }
 
-/* reads the result of the plugin before, if there is one: 1, 0, -1 */
-static int read_previous(const struct cni_request *request, struct cni_result *ret_result, struct cni_error *error)
-{
-	struct json_object *previous = NULL;
-	int r = cni_get_object(request->config, "", "prevResult", &previous, error);
-
-	if (r <= 0)
-		return r;
-	return cni_result_parse_previous(previous, request->version, ret_result, error) < 0 ? -1 : 1;
-}
-
-/* opens the namespace, which must be there */
-static int open_netns(const struct cni_request *request, int *ret_fd, struct cni_error *error)
-{
-	int r = cni_netns_open(request, ret_fd, error);
-
-	if (r == 0)
-		return cni_fail(error, CNI_ERROR_INTERNAL, "CNI_NETNS is \"%s\", expected a network namespace",
-				request->netns);
-	return r < 0 ? -1 : 0;
-}
-
 /* ADD */
 static int add(const struct cni_request *request, struct json_object **ret_result, struct cni_error *error)
 {
@@ -176,9 +154,9 @@ static int add(const struct cni_request *request, struct json_object **ret_resul
 	CNI_CLEANUP(cni_result_clear) struct cni_result own = {0};
 	CNI_CLEANUP(cni_closep) int netns_fd = -1;
 	CNI_CLEANUP(cni_closep) int fd = -1;
-	int chained = read_previous(request, &previous, error);
+	int chained = cni_previous_read(request, &previous, error);
 
-	if (chained < 0 || open_netns(request, &netns_fd, error) < 0 || enter(netns_fd, &fd, error) < 0 ||
+	if (chained < 0 || cni_netns_require(request, &netns_fd, error) < 0 || enter(netns_fd, &fd, error) < 0 ||
 	    set_up(fd, error) < 0 || list_ipv4(fd, &own, error) < 0 || list_ipv6(&own, error) < 0)
 		return -1;
 	if (!cni_result_add_interface(&own, LOOPBACK, "00:00:00:00:00:00", request->netns))
@@ -194,7 +172,7 @@ static int check(const struct cni_request *request, struct json_object **ret_res
 	struct ifreq interface;
 
 	(void)ret_result;
-	if (open_netns(request, &netns_fd, error) < 0 || enter(netns_fd, &fd, error) < 0 ||
+	if (cni_netns_require(request, &netns_fd, error) < 0 || enter(netns_fd, &fd, error) < 0 ||
 	    get_flags(fd, &interface, error) < 0)
 		return -1;
 	if (!(interface.ifr_flags & IFF_UP))

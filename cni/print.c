@@ -247,3 +247,10 @@ char *cni_format_compact(struct json_object *value, int sorted)
 
 	return format(value, 0, sorted, &len);
 }
+
+char *cni_format_indented(struct json_object *value, int indent)
+{
+	size_t len = 0;
+
+	return format(value, indent, 0, &len);
+}

@@ -16,4 +16,7 @@ int cni_print(struct json_object *value, int fd);
 /* compact text, malloc()ed; sorted: the keys of all objects in byte order. NULL without memory. */
 char *cni_format_compact(struct json_object *value, int sorted);
 
+/* a key or element in each line, with that many blanks for each level; malloc()ed, NULL without memory */
+char *cni_format_indented(struct json_object *value, int indent);
+
 #endif

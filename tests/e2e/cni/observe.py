@@ -10,7 +10,7 @@ CONF = {"ipv4": {"rp_filter": "0", "route_localnet": "0", "arp_notify": "0", "ac
         "ipv6": {"accept_ra": "1", "accept_dad": "1", "keep_addr_on_down": "0", "disable_ipv6": "0",
                  "enhanced_dad": "1", "forwarding": "0"}}
 GLOBAL_SYSCTLS = {"net/ipv4/ip_forward": "0", "net/ipv6/conf/all/forwarding": "0", "net/ipv4/conf/all/rp_filter": "0",
-                  "net/ipv4/conf/all/route_localnet": "0"}
+                  "net/ipv4/conf/all/route_localnet": "0", "net/core/somaxconn": "4096"}
 LINK_KEYS = ["mtu", "txqlen", "address", "master", "promiscuity", "allmulti"]
 PORT_KEYS = ["state", "hairpin", "guard", "learning", "flood", "mcast_flood", "bcast_flood", "isolated",
              "neigh_suppress", "vlan_tunnel"]
@@ -215,6 +215,25 @@ def nft():
     return tables
 
 
+def traffic_control():
+    """queueing disciplines other than those that links have by themselves, and the filters at their entrance"""
+    rows = {}
+    for q in js(["tc", "-j", "qdisc", "show"]):
+        if q.get("kind") not in ("noqueue", "fq_codel", "pfifo_fast", "mq", "noop"):
+            rows.setdefault(q["dev"], []).append({k: v for k, v in q.items() if k not in ("dev", "refcnt")})
+    for dev, row in rows.items():
+        row += [{"filter": without_counters(f)} for f in js(["tc", "-j", "filter", "show", "dev", dev, "parent", "ffff:"])]
+    return rows
+
+
+def without_counters(value):
+    """what tells nothing but how often and since when"""
+    if isinstance(value, dict):
+        return {k: without_counters(v) for k, v in value.items()
+                if k not in ("index", "ref", "bind", "installed", "last_used", "first_used")}
+    return [without_counters(v) for v in value] if isinstance(value, list) else value
+
+
 # ---- all of it --------------------------------------------------------------------------------------------------
 
 def is_moving(link, ns, everyone):
@@ -296,7 +315,7 @@ def observe(spaces, base):
             one = {"link": {k: v for k, v in forms.items() if base[n].get(k) != v},
                    "addr": addresses() if n == "host" else pod_addresses[n],
                    "route": routes("-4"), "route6": routes("-6"), "fdb": fdb(), "neigh": neigh(),
-                   "sysctl": sysctls(set(forms)), "nft": nft()}
+                   "sysctl": sysctls(set(forms)), "nft": nft(), "tc": traffic_control()}
             state[n] = {k: v for k, v in one.items() if v}
     state["files"] = files()
     return {k: v for k, v in state.items() if v}, everyone
@@ -304,6 +323,8 @@ def observe(spaces, base):
 
 def prepare(spaces):
     """Make the namespaces with known settings, empty the directories; returns how the links look."""
+    if os.path.ismount("/etc"):  # a copy, see enter_private_mounts()
+        shutil.rmtree("/etc/cni", ignore_errors=True)
     for d in (DATA, "/var/lib/cni", "/run/cni", "/run/flannel"):
         os.makedirs(d, exist_ok=True)
         for name in os.listdir(d):
@@ -318,6 +339,8 @@ def prepare(spaces):
                     for which in ["default"] + (["all"] if key in ("forwarding", "rp_filter", "route_localnet") else []):
                         with open(f"/proc/sys/net/{family}/conf/{which}/{key}", "w") as f:
                             f.write(value)
+            with open("/proc/sys/net/core/somaxconn", "w") as f:
+                f.write(GLOBAL_SYSCTLS["net/core/somaxconn"])
             everyone[n] = links()
     return {n: {l["ifname"]: link_form(l, everyone, everyone[n]) for l in everyone[n]} for n in spaces}
 
