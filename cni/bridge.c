@@ -293,7 +293,6 @@ static int attach_and_tell(struct addition *addition, struct json_object **ret_r
 	CNI_CLEANUP(unref_context) struct flannel_context *context = NULL;
 	CNI_CLEANUP(free_attachment) struct flannel_attachment *attachment = NULL;
 	CNI_CLEANUP(cni_json_putp) struct json_object *result = NULL;
-	CNI_CLEANUP(cni_error_clear) struct cni_error ignored = {0};
 
 	if (new_context(&context, error) < 0 || attach(addition, context, &attachment, error) < 0)
 		return -1;
@@ -301,7 +300,7 @@ static int attach_and_tell(struct addition *addition, struct json_object **ret_r
 		*ret_result = CNI_TAKE(result);
 		return 0;
 	}
-	(void)detach(addition->request, &ignored);
+	(void)flannel_attachment_undo(attachment, context, addition->netns_fd, NULL);
 	return -1;
 }
 

@@ -200,10 +200,38 @@ int cni_protocol_run(const struct cni_plugin *plugin, const struct cni_request *
 	return plugin->run[request->verb](request, ret_result, error);
 }
 
-/* everything between the environment and the answer; version is for the answer and points at a static text */
-static int serve(const struct cni_plugin *plugin, const char *command, struct json_object **ret_result,
-		 const char **ret_version, struct cni_error *error)
+/* an answer that nobody got is a failure, told where it still may be seen */
+static int answered(int r)
 {
+	if (r == 0)
+		return 0;
+	(void)fprintf(stderr, "cannot write the answer to standard output: %s\n", strerror(errno));
+	return EXIT_FAILURE;
+}
+
+/* Prints a result. An ADD whose result nobody got has failed for its caller, and a failed ADD leaves nothing: it is undone. */
+static int print_result(const struct cni_plugin *plugin, const struct cni_request *request, struct json_object *result)
+{
+	CNI_CLEANUP(cni_error_clear) struct cni_error ignored = {0};
+	struct cni_request undo = *request;
+	struct json_object *none = NULL;
+	int r;
+
+	if (!result)
+		return EXIT_SUCCESS;
+	r = answered(cni_print(result, STDOUT_FILENO));
+	undo.verb = CNI_VERB_DEL;
+	if (r != 0 && request->verb == CNI_VERB_ADD)
+		(void)cni_protocol_run(plugin, &undo, &none, &ignored);
+	return r;
+}
+
+/* Everything between the environment and the answer; the exit status, or -1 with an error. Version is for the answer, and points
+ * at a static text. */
+static int serve(const struct cni_plugin *plugin, const char *command, const char **ret_version,
+		 struct cni_error *error)
+{
+	CNI_CLEANUP(cni_json_putp) struct json_object *result = NULL;
 	CNI_CLEANUP(cni_json_putp) struct json_object *config = NULL;
 	CNI_CLEANUP(free_text) struct text text = {0};
 	struct cni_request request;
@@ -216,9 +244,9 @@ static int serve(const struct cni_plugin *plugin, const char *command, struct js
 		return cni_fail(error, CNI_ERROR_ENVIRONMENT, "unknown CNI_COMMAND: %s", unknown);
 	*ret_version = cni_version_text(request.version);
 	if (check_gate(&request, error) < 0 || check_version(plugin, &request, error) < 0 ||
-	    check_netns(&request, error) < 0)
+	    check_netns(&request, error) < 0 || cni_protocol_run(plugin, &request, &result, error) < 0)
 		return -1;
-	return cni_protocol_run(plugin, &request, ret_result, error);
+	return print_result(plugin, &request, result);
 }
 
 /* the version that a caller of VERSION speaks, if it says so on standard input; else the newest */
@@ -267,29 +295,20 @@ static int print_about(const struct cni_plugin *plugin)
 	return EXIT_SUCCESS;
 }
 
-/* an answer that nobody got is a failure, told where it still may be seen */
-static int answered(int r)
-{
-	if (r == 0)
-		return 0;
-	(void)fprintf(stderr, "cannot write the answer to standard output: %s\n", strerror(errno));
-	return EXIT_FAILURE;
-}
-
 int cni_protocol_serve(const struct cni_plugin *plugin)
 {
-	CNI_CLEANUP(cni_json_putp) struct json_object *result = NULL;
 	CNI_CLEANUP(cni_error_clear) struct cni_error error = {0};
 	const char *command = getenv("CNI_COMMAND");
 	const char *version = CNI_VERSION_NEWEST;
+	int status;
 
 	if (!command || command[0] == '\0')
 		return print_about(plugin);
 	if (strcmp(command, "VERSION") == 0)
 		return answered(print_versions(plugin));
-	if (serve(plugin, command, &result, &version, &error) < 0) {
-		(void)answered(cni_error_print(&error, version, STDOUT_FILENO));
-		return EXIT_FAILURE;
-	}
-	return result ? answered(cni_print(result, STDOUT_FILENO)) : EXIT_SUCCESS;
+	status = serve(plugin, command, &version, &error);
+	if (status >= 0)
+		return status;
+	(void)answered(cni_error_print(&error, version, STDOUT_FILENO));
+	return EXIT_FAILURE;
 }

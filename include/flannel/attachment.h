@@ -127,6 +127,24 @@ FLANNEL_PUBLIC int flannel_attachment_attach(struct flannel_context *context,
 					     struct flannel_error **ret_error);
 
 /**
+ * flannel_attachment_undo() - take back an attachment that has become worthless
+ * @attachment: as flannel_attachment_attach() made it; after that it serves only for flannel_attachment_free().
+ * @context:    the context that it was made with, or another of the same namespace.
+ * @netns_fd:   the container's network namespace.
+ * @ret_error:  NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * For a caller whose next step failed, so that it has to leave nothing behind: unlike
+ * flannel_attachment_detach(), this also takes back the bridge, its addresses and forwarding as far as
+ * flannel_attachment_attach() set them, unless another container has come to use the bridge since. A second call
+ * does nothing. What the kernel refuses to take back is logged, the rest is taken back.
+ *
+ * Return: 0, or negative with nothing taken back: -EINVAL (a parameter is NULL, or the descriptor is no network
+ * namespace), -EPERM, -ENOMEM. Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_attachment_undo(struct flannel_attachment *attachment, struct flannel_context *context,
+					   int netns_fd, struct flannel_error **ret_error);
+
+/**
  * flannel_attachment_detach() - delete a container's interface
  * @context:   context.
  * @netns_fd:  the container's network namespace.

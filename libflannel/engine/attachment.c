@@ -22,6 +22,8 @@ struct flannel_attachment {
 	struct flannel_link host_link;
 	struct flannel_link container_link;
 	struct fl_attachment_want want;
+	struct fl_transaction steps; /* what attaching did, for flannel_attachment_undo() */
+	struct fl_pod pod;           /* of it just what fl_pod_undo() needs */
 };
 
 FL_DEFINE_CLEANUP(struct flannel_attachment *, flannel_attachment_free)
@@ -201,6 +203,7 @@ static void describe(const struct attach *attach, struct flannel_attachment *att
 	fl_link_describe(&attach->bridge_info, &attachment->bridge);
 	fl_link_describe(&attach->host_info, &attachment->host_link);
 	fl_link_describe(&attach->container_info, &attachment->container_link);
+	memcpy(attachment->pod.lo_before, attach->pod.lo_before, sizeof(attachment->pod.lo_before));
 }
 
 int flannel_attachment_attach(struct flannel_context *context, const struct flannel_attachment_options *options,
@@ -233,7 +236,7 @@ int flannel_attachment_attach(struct flannel_context *context, const struct flan
 	attach.pod.dad = (attach.options.flags & FLANNEL_ATTACHMENT_DAD) != 0;
 	r = run(&attach, ret_error);
 	if (r >= 0)
-		fl_transaction_commit(&attach.transaction);
+		fl_transaction_hand_over(&attach.transaction, &attachment->steps);
 	else
 		fl_pod_undo(&attach.pod);
 	fl_pod_close(&attach.pod);
@@ -242,6 +245,25 @@ int flannel_attachment_attach(struct flannel_context *context, const struct flan
 		return r;
 	describe(&attach, attachment);
 	*ret_attachment = FL_TAKE(attachment);
+	return 0;
+}
+
+int flannel_attachment_undo(struct flannel_attachment *attachment, struct flannel_context *context, int netns_fd,
+			    struct flannel_error **ret_error)
+{
+	int r;
+
+	if (!attachment || !context)
+		return fl_error_set(ret_error, -EINVAL, "argument", "a parameter is NULL", "undo an attachment");
+	r = fl_netns_check(netns_fd, ret_error);
+	if (r < 0)
+		return r;
+	r = fl_transaction_take_back(&attachment->steps, context, ret_error);
+	if (r < 0)
+		return r;
+	attachment->pod.context = context;
+	attachment->pod.netns_fd = netns_fd;
+	fl_pod_undo(&attachment->pod);
 	return 0;
 }
 
@@ -301,6 +323,7 @@ struct flannel_attachment *flannel_attachment_free(struct flannel_attachment *at
 	if (!attachment)
 		return NULL;
 	fl_attachment_want_clear(&attachment->want);
+	fl_transaction_discard(&attachment->steps);
 	free(attachment);
 	return NULL;
 }

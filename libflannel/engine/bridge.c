@@ -48,6 +48,8 @@ static int get_or_create(struct fl_transaction *transaction, const struct fl_bri
 						      "make bridge %s", want->name);
 		return r < 0 ? r : 0;
 	}
+	if (r < 0 && (link.set & FL_LINK_MAC))
+		fl_transaction_disown_link(transaction, &link, link.mac);
 	if (r < 0 && ret_error)
 		*ret_error = FL_TAKE(error);
 	return r < 0 ? r : 1;

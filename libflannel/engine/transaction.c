@@ -60,6 +60,19 @@ int fl_transaction_create_link(struct fl_transaction *transaction, const struct 
 	return 0;
 }
 
+void fl_transaction_disown_link(struct fl_transaction *transaction, const struct fl_link *link, const uint8_t *mac)
+{
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	struct fl_link_info info;
+	int r = fl_link_get(transaction->node, link->name, &info, &error);
+
+	if (r > 0 && strcmp(info.kind, link->kind) == 0 && (!mac || memcmp(info.mac, mac, sizeof(info.mac)) == 0))
+		r = fl_link_delete(transaction->node, info.ifindex, link->name, &error);
+	if (r < 0)
+		fl_log(&transaction->context->log, FLANNEL_LOG_WARNING, "attachment", "undo: %s",
+		       flannel_error_get_message(error));
+}
+
 int fl_transaction_change_link(struct fl_transaction *transaction, uint32_t ifindex, const struct fl_link *link,
 			       const struct fl_link *before, struct flannel_error **ret_error)
 {
@@ -171,6 +184,32 @@ int fl_transaction_write_sysctl(struct fl_transaction *transaction, const char *
 void fl_transaction_commit(struct fl_transaction *transaction)
 {
 	transaction->n_undo = 0;
+}
+
+void fl_transaction_hand_over(struct fl_transaction *transaction, struct fl_transaction *ret_held)
+{
+	*ret_held = *transaction;
+	ret_held->context = NULL;
+	ret_held->node = NULL;
+	*transaction = (struct fl_transaction){.context = transaction->context, .node = transaction->node};
+}
+
+int fl_transaction_take_back(struct fl_transaction *held, struct flannel_context *context,
+			     struct flannel_error **ret_error)
+{
+	int r = fl_context_get_rtnl(context, &held->node, ret_error);
+
+	if (r < 0)
+		return r;
+	held->context = context;
+	fl_transaction_end(held);
+	return 0;
+}
+
+void fl_transaction_discard(struct fl_transaction *held)
+{
+	free(held->undo);
+	*held = (struct fl_transaction){0};
 }
 
 /* Is anything attached to a bridge? If that cannot be told, then better yes. */

@@ -33,6 +33,12 @@ int fl_transaction_begin(struct fl_transaction *transaction, struct flannel_cont
 int fl_transaction_create_link(struct fl_transaction *transaction, const struct fl_link *link, int peer_netns_fd,
 			       struct fl_link_info *ret_info, struct flannel_error **ret_error);
 
+/*
+ * After a failed creation that may have happened all the same, because it was the kernel's answer that got lost: deletes a link
+ * of that name and kind. mac: that of the link that was to be made; NULL where nobody else can have chosen that name.
+ */
+void fl_transaction_disown_link(struct fl_transaction *transaction, const struct fl_link *link, const uint8_t *mac);
+
 /* changes a link; before: the same attributes as they were */
 int fl_transaction_change_link(struct fl_transaction *transaction, uint32_t ifindex, const struct fl_link *link,
 			       const struct fl_link *before, struct flannel_error **ret_error);
@@ -53,6 +59,15 @@ int fl_transaction_write_sysctl(struct fl_transaction *transaction, const char *
 
 /* everything succeeded: nothing will be undone */
 void fl_transaction_commit(struct fl_transaction *transaction);
+
+/*
+ * Everything succeeded so far, but what the caller does next may make it worthless: hands over the notes, which leaves the
+ * transaction as after a commit. The holder takes everything back, in the namespace of a context, or discards them.
+ */
+void fl_transaction_hand_over(struct fl_transaction *transaction, struct fl_transaction *ret_held);
+int fl_transaction_take_back(struct fl_transaction *held, struct flannel_context *context,
+			     struct flannel_error **ret_error);
+void fl_transaction_discard(struct fl_transaction *held);
 
 /* undoes what was done and not committed; failures are logged */
 void fl_transaction_end(struct fl_transaction *transaction);

@@ -58,6 +58,8 @@ static int create_once(struct fl_transaction *transaction, const struct fl_veth_
 			return r;
 		r = want->name ? -EEXIST : -EAGAIN;
 	}
+	if (r < 0 && r != -EAGAIN && r != -EEXIST && !want->name)
+		fl_transaction_disown_link(transaction, link, NULL);
 	if (r < 0 && r != -EAGAIN && ret_error)
 		*ret_error = FL_TAKE(error);
 	return r;
