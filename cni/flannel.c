@@ -347,7 +347,8 @@ static int del(const struct cni_request *request, struct json_object **ret_resul
 	struct flannel_config config;
 	int r;
 
-	if (read_config(request, &config, error) < 0)
+	if (read_config(request, &config, error) < 0 ||
+	    cni_flannel_state_remove_unfinished(request, config.data_dir, error) < 0)
 		return -1;
 	r = cni_flannel_state_load(request, config.data_dir, &state, error);
 	if (r <= 0)

@@ -52,6 +52,15 @@ static enum owner get_owner(const char *path, const char *ifname)
 	return (size_t)len == strlen(ifname) && memcmp(owner, ifname, (size_t)len) == 0 ? OWNER_SELF : OWNER_OTHER;
 }
 
+/* where the file is written before it gets its name; no container id begins with a dot */
+static char *make_temporary_path(const struct cni_request *request, const char *directory)
+{
+	char *path = NULL;
+	int r = asprintf(&path, "%s/.%s:%s.new", directory, request->container_id, request->ifname);
+
+	return r < 0 ? NULL : path;
+}
+
 /* writes a new file; the attribute is welcome, not needed */
 static int write_file(const char *path, const char *text, const char *ifname)
 {
@@ -69,13 +78,11 @@ int cni_flannel_state_save(const struct cni_request *request, const char *direct
 			   struct cni_flannel_state *ret_state, struct cni_error *error)
 {
 	CNI_CLEANUP(cni_freep) char *path = make_path(request, directory, true);
-	CNI_CLEANUP(cni_freep) char *temporary = NULL;
+	CNI_CLEANUP(cni_freep) char *temporary = make_temporary_path(request, directory);
 	enum owner owner;
 
-	if (!path || asprintf(&temporary, "%s/.%s:%s.new", directory, request->container_id, request->ifname) < 0) {
-		temporary = NULL;
+	if (!path || !temporary)
 		return cni_fail_oom(error);
-	}
 	if (cni_file_make_directories(directory, 0700, "dataDir", error) < 0)
 		return -1;
 	owner = get_owner(path, request->ifname);
@@ -116,9 +123,23 @@ int cni_flannel_state_load(const struct cni_request *request, const char *direct
 	return r;
 }
 
+/* deletes a file, if it is there */
+static int remove_file(const char *path, struct cni_error *error)
+{
+	if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
+		return cni_fail(error, CNI_ERROR_INTERNAL, "dataDir: remove %s: %s", path, strerror(errno));
+	return 0;
+}
+
+int cni_flannel_state_remove_unfinished(const struct cni_request *request, const char *directory,
+					struct cni_error *error)
+{
+	CNI_CLEANUP(cni_freep) char *path = make_temporary_path(request, directory);
+
+	return path ? remove_file(path, error) : cni_fail_oom(error);
+}
+
 int cni_flannel_state_remove(const struct cni_flannel_state *state, struct cni_error *error)
 {
-	if (unlink(state->path) < 0 && errno != ENOENT)
-		return cni_fail(error, CNI_ERROR_INTERNAL, "dataDir: remove %s: %s", state->path, strerror(errno));
-	return 0;
+	return remove_file(state->path, error);
 }

@@ -28,6 +28,10 @@ int cni_flannel_state_save(const struct cni_request *request, const char *direct
 int cni_flannel_state_load(const struct cni_request *request, const char *directory,
 			   struct cni_flannel_state *ret_state, struct cni_error *error);
 
+/* deletes what a save left that was killed before the file was whole */
+int cni_flannel_state_remove_unfinished(const struct cni_request *request, const char *directory,
+					struct cni_error *error);
+
 /* deletes the file, if it is there */
 int cni_flannel_state_remove(const struct cni_flannel_state *state, struct cni_error *error);
 
