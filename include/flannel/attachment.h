@@ -78,7 +78,8 @@ struct flannel_attachment_route {
  * @netns_fd:    the container's network namespace, an open /proc/PID/ns/net or bind mount of it; needed.
  * @ifname:      interface name in the container; NULL means "eth0".
  * @bridge:      bridge name; NULL means "cni0".
- * @mac:         MAC address of the container's end as text; NULL lets the kernel choose.
+ * @mac:         MAC address of the container's end as text; NULL takes one that follows from the first address, so that who
+ *               gets the address later gets the MAC, too; without addresses a random one.
  * @mtu:         bytes, of the veth pair and a new bridge; 0 lets the kernel choose.
  * @flags:       enum flannel_attachment_flags, or-ed.
  * @addresses:   addresses of the container, with their networks' lengths; each element's .size must be exactly

@@ -290,3 +290,33 @@ int fl_attachment_fit_address(const struct flannel_prefix *wanted, const struct 
 	*ret_other = other;
 	return -EEXIST;
 }
+
+/* a short text of bytes, spread evenly (FNV-1a, 64 bits) */
+static uint64_t hash(const uint8_t *bytes, size_t n)
+{
+	uint64_t value = 0xcbf29ce484222325;
+
+	for (size_t i = 0; i < n; i++)
+		value = (value ^ bytes[i]) * 0x100000001b3;
+	return value;
+}
+
+bool fl_attachment_choose_mac(const struct fl_attachment_want *want, uint8_t ret_mac[FL_MAC_LEN])
+{
+	const struct flannel_prefix *address = want->n_addresses ? &want->addresses[0].address : NULL;
+	uint64_t value;
+
+	if (!address)
+		return false;
+	if (address->family == AF_INET) {
+		ret_mac[0] = 0x0a;
+		ret_mac[1] = 0x58;
+		memcpy(ret_mac + 2, address->addr, 4);
+		return true;
+	}
+	value = hash(address->addr, 16);
+	ret_mac[0] = 0x0e;
+	for (size_t i = 1; i < FL_MAC_LEN; i++)
+		ret_mac[i] = (uint8_t)(value >> (8 * i));
+	return true;
+}

@@ -46,4 +46,10 @@ int fl_attachment_fit_address(const struct flannel_prefix *wanted, const struct 
 			      const struct fl_interface_address *found, size_t n_found,
 			      const struct flannel_prefix **ret_other);
 
+/*
+ * The MAC that goes with the first address of an attachment, the same whenever that address is given out: neighbours who knew the one
+ * who had it before are right about the one who has it now. IPv4: 0a:58 and the address; IPv6: 0e and a hash. false without addresses.
+ */
+bool fl_attachment_choose_mac(const struct fl_attachment_want *want, uint8_t ret_mac[FL_MAC_LEN]);
+
 #endif

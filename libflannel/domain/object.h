@@ -33,7 +33,11 @@ enum fl_link_attribute {
 	FL_LINK_OPERSTATE = 1 << 8, /* .operstate, of a link that cannot tell by itself */
 	FL_LINK_TXQLEN = 1 << 9,    /* .txqlen */
 	FL_LINK_ALLMULTI = 1 << 10, /* .allmulti */
-	FL_LINK_ALIAS = 1 << 7      /* .alias */
+	FL_LINK_ALIAS = 1 << 7,     /* .alias */
+
+	/* settings that netlink takes, too; where the kernel has no IPv6 the first is passed over */
+	FL_LINK_NO_LINK_LOCAL = 1 << 11, /* no IPv6 link-local address by itself (addr_gen_mode none) */
+	FL_LINK_ARP_NOTIFY = 1 << 12,    /* neighbours are told of the IPv4 addresses when the link goes up */
 };
 
 /* key: role and name */
@@ -58,10 +62,12 @@ struct fl_link {
 	uint8_t peer_mac[FL_MAC_LEN];
 };
 
+#define FL_SYSCTL_VALUE_SIZE 16
+
 /* key: role and name; name is below /proc/sys, with slashes */
 struct fl_sysctl {
 	char name[80];
-	char value[16];
+	char value[FL_SYSCTL_VALUE_SIZE];
 	bool optional; /* failure to write is no failure (IPv6 switched off in the kernel) */
 };
 

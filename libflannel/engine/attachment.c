@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <linux/if.h>
 
 #include "engine/bridge.h"
+#include "engine/mac.h"
 #include "engine/pod.h"
 #include "engine/transaction.h"
 #include "engine/veth.h"
 #include "sys/netns.h"
+#include "sys/rtnl_netconf.h"
 
 #define AREA "attachment"
 
@@ -78,6 +82,14 @@ static int make_bridge(struct attach *attach, struct flannel_error **ret_error)
 	return r < 0 ? r : fl_transaction_guard_mac(&attach->transaction, &attach->bridge_info, ret_error);
 }
 
+/* switches forwarding on, unless it is */
+static int forward(struct attach *attach, int family, const char *setting, struct flannel_error **ret_error)
+{
+	if (fl_netconf_get_forwarding(attach->transaction.node, family, NULL) > 0)
+		return 0;
+	return fl_transaction_write_sysctl(&attach->transaction, setting, "1", false, ret_error);
+}
+
 /*
  * The bridge's gateway addresses, and forwarding for the families that it is the gateway of. Last of all, because undo is
  * not perfect here: the kernel resets other settings along with forwarding, and drops routes along with addresses.
@@ -90,11 +102,18 @@ static int make_gateway(struct attach *attach, struct flannel_error **ret_error)
 	if (attach->n_missing)
 		r = fl_bridge_set_addresses(&attach->transaction, &want, &attach->bridge_info, ret_error);
 	if (r >= 0 && want.n_addresses && attach->want->ipv4)
-		r = fl_transaction_write_sysctl(&attach->transaction, "net/ipv4/ip_forward", "1", false, ret_error);
+		r = forward(attach, AF_INET, "net/ipv4/ip_forward", ret_error);
 	if (r >= 0 && want.n_addresses && attach->want->ipv6)
-		r = fl_transaction_write_sysctl(&attach->transaction, "net/ipv6/conf/all/forwarding", "1", false,
-						ret_error);
+		r = forward(attach, AF_INET6, "net/ipv6/conf/all/forwarding", ret_error);
 	return r;
+}
+
+/* the container's MAC: given, or its address's, or a random one */
+static int choose_mac(const struct attach *attach, uint8_t mac[FL_MAC_LEN], struct flannel_error **ret_error)
+{
+	if (attach->options.mac)
+		return fl_mac_parse(attach->options.mac, mac);
+	return fl_attachment_choose_mac(attach->want, mac) ? 0 : fl_mac_draw(mac, ret_error);
 }
 
 /* the pair, made in one request */
@@ -102,13 +121,27 @@ static int make_veth(struct attach *attach, struct flannel_error **ret_error)
 {
 	const unsigned int flags = attach->options.flags;
 	struct fl_veth_want want = {.bridge = attach->bridge, .peer_netns_fd = attach->options.netns_fd};
+	struct fl_link_info *peer = &attach->container_info;
+	char mac[FLANNEL_MAC_STRLEN];
+	int r;
 
+	r = choose_mac(attach, peer->mac, ret_error);
+	if (r < 0)
+		return r;
 	want.peer_name = attach->pod.ifname;
-	want.peer_mac = attach->options.mac;
+	want.peer_mac = fl_mac_format(peer->mac, mac, sizeof(mac));
 	want.mtu = attach->options.mtu;
 	want.hairpin = (flags & FLANNEL_ATTACHMENT_HAIRPIN) != 0;
 	want.isolated = (flags & FLANNEL_ATTACHMENT_ISOLATED) != 0;
-	return fl_veth_create(&attach->transaction, &want, &attach->host_info, ret_error);
+	r = fl_veth_create(&attach->transaction, &want, &attach->host_info, ret_error);
+	if (r < 0)
+		return r;
+	/* with what was asked for and acknowledged, all is known of the other end */
+	snprintf(peer->name, sizeof(peer->name), "%s", attach->pod.ifname);
+	peer->has_mac = true;
+	peer->ifindex = attach->host_info.peer_ifindex;
+	peer->mtu = attach->host_info.mtu;
+	return 0;
 }
 
 /* the other end: found by the index that the kernel gave it, not by its name */
@@ -120,10 +153,6 @@ static int configure_container(struct attach *attach, struct flannel_error **ret
 
 	pod->ifindex = attach->host_info.peer_ifindex;
 	r = fl_pod_open(pod, want, ret_error);
-	if (r >= 0)
-		r = fl_link_get_by_index(pod->rtnl, pod->ifindex, &attach->container_info, ret_error);
-	if (r == 0)
-		return fl_error_set(ret_error, -ENODEV, AREA, "it vanished", "configure interface %s", pod->ifname);
 	if (r >= 0 && want)
 		return fl_pod_configure(pod, want, ret_error);
 	if (r >= 0 && !(attach->options.flags & FLANNEL_ATTACHMENT_LINK_DOWN))
@@ -189,7 +218,7 @@ static int run(struct attach *attach, struct flannel_error **ret_error)
 	if (r >= 0)
 		r = tell_operstate(attach, ret_error);
 	/* a bridge takes on the least MTU of its ports, and without an address of its own the MAC of one, too */
-	if (r >= 0 && (!attach->want->n_gateways || attach->options.mtu))
+	if (r >= 0 && (!attach->want->n_gateways || attach->host_info.mtu != attach->bridge_info.mtu))
 		r = fl_link_get_by_index(attach->transaction.node, attach->bridge_info.ifindex, &attach->bridge_info,
 					 ret_error);
 	return r;

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "engine/mac.h"
 #include "sys/rtnl_address.h"
 
 /*
@@ -19,11 +19,8 @@ static int choose_mac(const struct fl_bridge_want *want, struct fl_link *link, s
 {
 	if (!want->n_addresses)
 		return 0;
-	if (getrandom(link->mac, sizeof(link->mac), 0) != (ssize_t)sizeof(link->mac))
-		return fl_error_set_retryable(ret_error, -EIO, "attachment", NULL, "draw a random number");
-	link->mac[0] = (uint8_t)((link->mac[0] & 0xfe) | 0x02); /* one interface's, locally administered (IEEE 802) */
 	link->set |= FL_LINK_MAC;
-	return 0;
+	return fl_mac_draw(link->mac, ret_error);
 }
 
 /* gets or makes the bridge; another process may make it at the same moment */
@@ -56,11 +53,14 @@ static int get_or_create(struct fl_transaction *transaction, const struct fl_bri
 }
 
 /* router advertisements are not for a bridge of containers; before it goes up (CVE-2020-10749) */
-static int refuse_advertisements(struct fl_transaction *transaction, const char *name, struct flannel_error **ret_error)
+static int refuse_advertisements(struct fl_transaction *transaction, const struct fl_link_info *info,
+				 struct flannel_error **ret_error)
 {
 	char setting[80];
 
-	snprintf(setting, sizeof(setting), "net/ipv6/conf/%s/accept_ra", name);
+	if (info->refuses_ra)
+		return 0;
+	snprintf(setting, sizeof(setting), "net/ipv6/conf/%s/accept_ra", info->name);
 	return fl_transaction_write_sysctl(transaction, setting, "0", true, ret_error);
 }
 
@@ -188,7 +188,7 @@ int fl_bridge_open(struct fl_transaction *transaction, const struct fl_bridge_wa
 				    want->name, ret_info->kind[0] ? ret_info->kind : "a device");
 	r = count_missing(transaction, want, ret_info, is_new, &n_missing, ret_error);
 	if (r >= 0)
-		r = refuse_advertisements(transaction, ret_info->name, ret_error);
+		r = refuse_advertisements(transaction, ret_info, ret_error);
 	if (r >= 0) {
 		changed |= r;
 		r = set_flags(transaction, want, ret_info, ret_error);

@@ -23,36 +23,36 @@
 /* duplicate address detection takes a second by default (RFC 4862, 5.1); the reference waits five */
 #define DAD_TIMEOUT_MS 5000
 
-/* one setting of the interface: net/FAMILY/conf/IFNAME/KEY */
-static int set(const char *family, const char *ifname, const char *key, const char *value, bool optional,
+/* one setting of the interface: FAMILY/conf/IFNAME/KEY below net/ */
+static int set(int directory, const char *family, const char *ifname, const char *key, const char *value, bool optional,
 	       struct flannel_error **ret_error)
 {
 	struct fl_sysctl sysctl = {.optional = optional};
 
-	snprintf(sysctl.name, sizeof(sysctl.name), "net/%s/conf/%s/%s", family, ifname, key);
+	snprintf(sysctl.name, sizeof(sysctl.name), "%s/conf/%s/%s", family, ifname, key);
 	snprintf(sysctl.value, sizeof(sysctl.value), "%s", value);
-	return fl_sysctl_write(&sysctl, ret_error);
+	return fl_sysctl_write(directory, &sysctl, NULL, ret_error);
 }
 
 /* IPv6 may be switched off in a container's namespace; an address needs it */
-static int enable_ipv6(struct fl_pod *pod, struct flannel_error **ret_error)
+static int enable_ipv6(struct fl_pod *pod, int directory, struct flannel_error **ret_error)
 {
 	const char *const names[] = {"lo", pod->ifname};
-	char setting[80], value[16];
+	char setting[80], value[FL_SYSCTL_VALUE_SIZE];
 
 	for (size_t i = 0; i < FL_N_ELEMENTS(names); i++) {
 		int r;
 
-		snprintf(setting, sizeof(setting), "net/ipv6/conf/%s/disable_ipv6", names[i]);
-		if (fl_sysctl_read(setting, value, sizeof(value), NULL) < 0 || strcmp(value, "0") == 0)
+		snprintf(setting, sizeof(setting), "ipv6/conf/%s/disable_ipv6", names[i]);
+		if (fl_sysctl_read(directory, setting, value, sizeof(value), NULL) < 0 || strcmp(value, "0") == 0)
 			continue;
-		r = set("ipv6", names[i], "disable_ipv6", "0", false, ret_error);
+		r = set(directory, "ipv6", names[i], "disable_ipv6", "0", false, ret_error);
 		if (r < 0)
 			return r;
 		if (i == 0)
 			memcpy(pod->lo_before, value, sizeof(pod->lo_before));
 	}
-	return set("ipv6", pod->ifname, "keep_addr_on_down", "1", false, ret_error);
+	return set(directory, "ipv6", pod->ifname, "keep_addr_on_down", "1", false, ret_error);
 }
 
 struct entry {
@@ -63,18 +63,19 @@ struct entry {
 /* runs inside the namespace: the settings must stand before the first address */
 static int enter(void *userdata, struct flannel_error **ret_error)
 {
+	FL_CLEANUP(fl_closep) int directory = -1;
 	struct entry *entry = userdata;
 	struct fl_pod *pod = entry->pod;
 	int r = fl_rtnl_open(-1, pod->context->single_threaded, &pod->rtnl, ret_error);
 
+	if (r >= 0 && entry->want)
+		r = fl_sysctl_open("net", &directory, ret_error);
 	if (r < 0 || !entry->want)
 		return r;
 	if (pod->dad)
-		(void)set("ipv6", pod->ifname, "enhanced_dad", "1", true, NULL);
-	(void)set("ipv6", pod->ifname, "accept_dad", pod->dad ? "1" : "0", true, NULL);
-	/* the neighbours learn the address as soon as the link is up */
-	(void)set("ipv4", pod->ifname, "arp_notify", "1", true, NULL);
-	return entry->want->ipv6 ? enable_ipv6(pod, ret_error) : 0;
+		(void)set(directory, "ipv6", pod->ifname, "enhanced_dad", "1", true, NULL);
+	(void)set(directory, "ipv6", pod->ifname, "accept_dad", pod->dad ? "1" : "0", true, NULL);
+	return entry->want->ipv6 ? enable_ipv6(pod, directory, ret_error) : 0;
 }
 
 int fl_pod_open(struct fl_pod *pod, const struct fl_attachment_want *want, struct flannel_error **ret_error)
@@ -94,7 +95,7 @@ static int restore(void *userdata, struct flannel_error **ret_error)
 {
 	struct fl_pod *pod = userdata;
 
-	return set("ipv6", "lo", "disable_ipv6", pod->lo_before, true, ret_error);
+	return set(FL_SYSCTL_ROOT, "net/ipv6", "lo", "disable_ipv6", pod->lo_before, true, ret_error);
 }
 
 void fl_pod_undo(struct fl_pod *pod)
@@ -106,12 +107,18 @@ void fl_pod_undo(struct fl_pod *pod)
 	pod->lo_before[0] = '\0';
 }
 
-int fl_pod_set_up(struct fl_pod *pod, struct flannel_error **ret_error)
+/* sets the link up, and what else is to be set at that */
+static int set_up(struct fl_pod *pod, unsigned int attributes, struct flannel_error **ret_error)
 {
-	struct fl_link link = {.kind = "veth", .set = FL_LINK_UP, .up = true};
+	struct fl_link link = {.kind = "veth", .set = attributes, .up = true};
 
 	snprintf(link.name, sizeof(link.name), "%s", pod->ifname);
 	return fl_link_change(pod->rtnl, pod->ifindex, &link, ret_error);
+}
+
+int fl_pod_set_up(struct fl_pod *pod, struct flannel_error **ret_error)
+{
+	return set_up(pod, FL_LINK_UP, ret_error);
 }
 
 /* 1 when no IPv6 address is tentative, -EADDRINUSE when a duplicate was found */
@@ -170,7 +177,7 @@ int fl_pod_wait(struct flannel_context *context, int netns_fd, struct fl_rtnl *r
 	return r;
 }
 
-/* all addresses, while the link is still down */
+/* all addresses */
 static int add_addresses(struct fl_pod *pod, const struct fl_attachment_want *want, struct flannel_error **ret_error)
 {
 	for (size_t i = 0; i < want->n_addresses; i++) {
@@ -200,10 +207,14 @@ static int add_routes(struct fl_pod *pod, const struct fl_attachment_want *want,
 
 int fl_pod_configure(struct fl_pod *pod, const struct fl_attachment_want *want, struct flannel_error **ret_error)
 {
-	int r = add_addresses(pod, want, ret_error);
+	/*
+	 * Up first: an address that is there already would be told to all neighbours, and with a thousand of them that takes as
+	 * long as all else. They need not be told, see fl_attachment_choose_mac(); but later, when the link was down, they are.
+	 */
+	int r = set_up(pod, FL_LINK_UP | FL_LINK_ARP_NOTIFY, ret_error);
 
 	if (r >= 0)
-		r = fl_pod_set_up(pod, ret_error);
+		r = add_addresses(pod, want, ret_error);
 	/* without detection it ends at once, but not at the very moment at which the link goes up */
 	if (r >= 0 && want->ipv6) {
 		r = fl_pod_wait(pod->context, pod->netns_fd, pod->rtnl, test_dad, pod, DAD_TIMEOUT_MS, ret_error);

@@ -22,7 +22,7 @@ static int read_there(void *userdata, struct flannel_error **ret_error)
 {
 	const struct visit *visit = userdata;
 
-	return fl_sysctl_read(visit->name, visit->buf, visit->buf_size, ret_error);
+	return fl_sysctl_read(FL_SYSCTL_ROOT, visit->name, visit->buf, visit->buf_size, ret_error);
 }
 
 static int write_there(void *userdata, struct flannel_error **ret_error)

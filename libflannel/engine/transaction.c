@@ -140,16 +140,14 @@ int fl_transaction_delete_address(struct fl_transaction *transaction, uint32_t i
 /* settings are those of the calling thread's namespace, so the context's is visited if it is another one */
 struct sysctl_visit {
 	const struct fl_sysctl *sysctl;
-	char before[sizeof(((struct fl_sysctl *)NULL)->value)];
+	char before[FL_SYSCTL_VALUE_SIZE];
 };
 
 static int visit_sysctl(void *userdata, struct flannel_error **ret_error)
 {
 	struct sysctl_visit *visit = userdata;
 
-	if (fl_sysctl_read(visit->sysctl->name, visit->before, sizeof(visit->before), NULL) < 0)
-		visit->before[0] = '\0';
-	return fl_sysctl_write(visit->sysctl, ret_error);
+	return fl_sysctl_write(FL_SYSCTL_ROOT, visit->sysctl, visit->before, ret_error);
 }
 
 /* an object for a setting */

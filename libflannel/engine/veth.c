@@ -79,23 +79,32 @@ static void describe(const struct fl_veth_want *want, struct fl_link *link)
 	}
 }
 
-/* what a new port does not do by itself */
-static int set_port(struct fl_transaction *transaction, const struct fl_veth_want *want, const struct fl_link *link,
+/*
+ * What is to be set while the other end is down: until it is up nothing can come in, and no address is made. This end has no use for
+ * router advertisements (CVE-2020-10749), and as a bridge port none for an address, which would only cost time. Not noted for
+ * undo: all this goes with the pair.
+ */
+static int complete(struct fl_transaction *transaction, const struct fl_veth_want *want, const struct fl_link *link,
 		    const struct fl_link_info *info, struct flannel_error **ret_error)
 {
 	struct fl_link port = *link;
+	char setting[80];
+	int r;
 
-	port.set = (want->hairpin ? FL_LINK_HAIRPIN : 0) | (want->isolated ? FL_LINK_ISOLATED : 0);
+	snprintf(setting, sizeof(setting), "net/ipv6/conf/%s/accept_ra", link->name);
+	r = fl_transaction_write_sysctl(transaction, setting, "0", true, ret_error);
+	if (r < 0 || !want->bridge)
+		return r;
+	port.set =
+		FL_LINK_NO_LINK_LOCAL | (want->hairpin ? FL_LINK_HAIRPIN : 0) | (want->isolated ? FL_LINK_ISOLATED : 0);
 	port.hairpin = want->hairpin;
 	port.isolated = want->isolated;
-	/* not noted for undo: the port goes with the pair */
-	return want->bridge && port.set ? fl_link_change(transaction->node, info->ifindex, &port, ret_error) : 0;
+	return fl_link_change(transaction->node, info->ifindex, &port, ret_error);
 }
 
 int fl_veth_create(struct fl_transaction *transaction, const struct fl_veth_want *want, struct fl_link_info *ret_info,
 		   struct flannel_error **ret_error)
 {
-	char setting[80];
 	struct fl_link link;
 	int r = -EAGAIN;
 
@@ -105,11 +114,7 @@ int fl_veth_create(struct fl_transaction *transaction, const struct fl_veth_want
 	if (r == -EAGAIN)
 		return fl_error_set_retryable(ret_error, -EEXIST, "attachment", "all names tried are taken",
 					      "find a name for a veth pair");
-	if (r < 0)
-		return r;
-	snprintf(setting, sizeof(setting), "net/ipv6/conf/%s/accept_ra", link.name);
-	r = fl_transaction_write_sysctl(transaction, setting, "0", true, ret_error);
-	return r < 0 ? r : set_port(transaction, want, &link, ret_info, ret_error);
+	return r < 0 ? r : complete(transaction, want, &link, ret_info, ret_error);
 }
 
 /* names and the like that a host may get wrong */

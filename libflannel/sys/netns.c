@@ -6,15 +6,31 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <linux/magic.h>
 #include <linux/nsfs.h>
+#include <linux/sockios.h>
 
 #include "sys/netns.h"
 
 /* the calling thread's own namespace; /proc/self would be that of the main thread */
 static const char own_netns[] = "/proc/thread-self/ns/net";
+
+/*
+ * Opens the calling thread's own namespace: negative errno, or the descriptor. A socket knows where it was made (Linux 4.10), and to
+ * ask it is quicker than to have the kernel make up the files of a process. It takes CAP_NET_ADMIN.
+ */
+static int open_own(void)
+{
+	FL_CLEANUP(fl_closep) int any = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = any >= 0 ? ioctl(any, SIOCGSKNS) : -1;
+
+	if (fd < 0)
+		fd = open(own_netns, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
 
 int fl_netns_check(int fd, struct flannel_error **ret_error)
 {
@@ -29,9 +45,11 @@ int fl_netns_check(int fd, struct flannel_error **ret_error)
 /* what tells one namespace from another: device and inode of its file */
 static int identify(int fd, struct stat *ret_stat)
 {
-	int r = fd < 0 ? stat(own_netns, ret_stat) : fstat(fd, ret_stat);
+	FL_CLEANUP(fl_closep) int own = fd < 0 ? open_own() : -1;
 
-	return r < 0 ? -errno : 0;
+	if (fd < 0 && own < 0)
+		return own;
+	return fstat(fd < 0 ? own : fd, ret_stat) < 0 ? -errno : 0;
 }
 
 int fl_netns_same(int a, int b)
@@ -99,11 +117,11 @@ static int run_in_thread(struct visit *visit)
 /* there and back with the only thread that there is */
 static int run_here(const struct visit *visit)
 {
-	FL_CLEANUP(fl_closep) int own = open(own_netns, O_RDONLY | O_CLOEXEC);
+	FL_CLEANUP(fl_closep) int own = open_own();
 	int r;
 
 	if (own < 0)
-		return fl_error_set(visit->ret_error, -errno, "netns", NULL, "open %s", own_netns);
+		return fl_error_set(visit->ret_error, own, "netns", NULL, "open %s", own_netns);
 	r = enter(visit->fd, visit->ret_error);
 	if (r < 0)
 		return r;

@@ -7,6 +7,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <netlink/attr.h>
@@ -14,7 +16,8 @@
 
 #include "sys/rtnl_link.h"
 
-/* attributes that belong to a link as a bridge port, and those that are its own */
+/* attributes that are settings of an address family, those that belong to a link as a bridge port, and those that are its own */
+#define SETTINGS (FL_LINK_NO_LINK_LOCAL | FL_LINK_ARP_NOTIFY)
 #define PORT_ATTRIBUTES (FL_LINK_HAIRPIN | FL_LINK_ISOLATED)
 #define OWN_ATTRIBUTES                                                                                                 \
 	(FL_LINK_MTU | FL_LINK_MAC | FL_LINK_UP | FL_LINK_PROMISC | FL_LINK_MASTER | FL_LINK_OPERSTATE |               \
@@ -83,6 +86,19 @@ static int parse_kind(struct nlattr *linkinfo, struct fl_link_info *info)
 	return 0;
 }
 
+/* does the array of IPv6 settings say that router advertisements are refused */
+static bool refuses_ra(const struct nlattr *af_spec)
+{
+	const struct nlattr *ipv6 = af_spec ? nla_find(nla_data(af_spec), nla_len(af_spec), AF_INET6) : NULL;
+	const struct nlattr *conf = ipv6 ? nla_find(nla_data(ipv6), nla_len(ipv6), IFLA_INET6_CONF) : NULL;
+	int32_t accept_ra;
+
+	if (!conf || nla_len(conf) < (int)((DEVCONF_ACCEPT_RA + 1) * sizeof(accept_ra)))
+		return false;
+	memcpy(&accept_ra, (const char *)nla_data(conf) + DEVCONF_ACCEPT_RA * sizeof(accept_ra), sizeof(accept_ra));
+	return accept_ra == 0;
+}
+
 /* a number that may be absent */
 static uint32_t get_u32(const struct nlattr *attr)
 {
@@ -99,6 +115,7 @@ static const struct nla_policy link_policy[IFLA_MAX + 1] = {
 	[IFLA_OPERSTATE] = {.type = NLA_U8},
 	[IFLA_IFALIAS] = {.type = NLA_STRING},
 	[IFLA_LINKINFO] = {.type = NLA_NESTED},
+	[IFLA_AF_SPEC] = {.type = NLA_NESTED},
 };
 
 int fl_link_parse(const struct nlmsghdr *header, struct fl_link_info *ret_info)
@@ -127,6 +144,7 @@ int fl_link_parse(const struct nlmsghdr *header, struct fl_link_info *ret_info)
 	info.master_ifindex = get_u32(tb[IFLA_MASTER]);
 	info.peer_ifindex = get_u32(tb[IFLA_LINK]);
 	info.operstate = tb[IFLA_OPERSTATE] ? nla_get_u8(tb[IFLA_OPERSTATE]) : 0;
+	info.refuses_ra = refuses_ra(tb[IFLA_AF_SPEC]);
 	info.has_mac = tb[IFLA_ADDRESS] && nla_len(tb[IFLA_ADDRESS]) == FL_MAC_LEN;
 	if (info.has_mac)
 		memcpy(info.mac, nla_data(tb[IFLA_ADDRESS]), FL_MAC_LEN);
@@ -370,6 +388,59 @@ static int complete(struct fl_rtnl *rtnl, const char *name, struct answer *answe
 	return r < 0 ? r : 0;
 }
 
+/* appends one family's settings */
+static int put_setting(struct nl_msg *message, int family, const struct fl_link *link)
+{
+	struct nlattr *spec = nla_nest_start(message, IFLA_AF_SPEC);
+	struct nlattr *settings = spec ? nla_nest_start(message, family) : NULL;
+	struct nlattr *conf;
+	int r = 0;
+
+	if (!settings)
+		return -1;
+	if (family == AF_INET) {
+		conf = nla_nest_start(message, IFLA_INET_CONF);
+		r |= conf ? nla_put_u32(message, IPV4_DEVCONF_ARP_NOTIFY, (link->set & FL_LINK_ARP_NOTIFY) != 0) : -1;
+		if (conf)
+			r |= nla_nest_end(message, conf);
+	} else {
+		r |= nla_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	}
+	r |= nla_nest_end(message, settings);
+	r |= nla_nest_end(message, spec);
+	return r;
+}
+
+/* changes the settings of one family */
+static int change_setting(struct fl_rtnl *rtnl, uint32_t ifindex, int family, const struct fl_link *link,
+			  struct flannel_error **ret_error)
+{
+	const struct ifinfomsg header = {.ifi_index = (int)ifindex};
+	FL_CLEANUP(fl_rtnl_message_freep)
+	struct nl_msg *message = fl_rtnl_message(RTM_SETLINK, 0, &header, sizeof(header));
+
+	if (!message || put_setting(message, family, link) < 0)
+		return fl_error_oom(ret_error);
+	return fl_rtnl_request(rtnl, message, NULL, NULL, ret_error, "change settings of link %s", link->name);
+}
+
+/* changes the settings that link->set names; a kernel without IPv6 makes no link-local addresses */
+static int change_settings(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link *link,
+			   struct flannel_error **ret_error)
+{
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	int r = 0;
+
+	if (link->set & FL_LINK_NO_LINK_LOCAL)
+		r = change_setting(rtnl, ifindex, AF_INET6, link, &error);
+	if (r < 0 && r != -EAFNOSUPPORT && r != -EOPNOTSUPP) {
+		if (ret_error)
+			*ret_error = FL_TAKE(error);
+		return r;
+	}
+	return link->set & FL_LINK_ARP_NOTIFY ? change_setting(rtnl, ifindex, AF_INET, link, ret_error) : 0;
+}
+
 /* changes a link's own attributes */
 static int change_own(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link *link,
 		      struct flannel_error **ret_error)
@@ -452,7 +523,9 @@ int fl_link_change(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link 
 {
 	int r = 0;
 
-	if (link->set & OWN_ATTRIBUTES)
+	if (link->set & SETTINGS)
+		r = change_settings(rtnl, ifindex, link, ret_error);
+	if (r == 0 && (link->set & OWN_ATTRIBUTES))
 		r = change_own(rtnl, ifindex, link, ret_error);
 	if (r == 0 && (link->set & PORT_ATTRIBUTES))
 		r = change_port(rtnl, ifindex, link, ret_error);

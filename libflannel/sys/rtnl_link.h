@@ -21,7 +21,8 @@ struct fl_link_info {
 	uint8_t operstate;     /* IF_OPER_UP is 6 (RFC 2863) */
 	bool has_mac;
 	uint8_t mac[FL_MAC_LEN];
-	bool is_port; /* hairpin and isolated are valid */
+	bool refuses_ra; /* IPv6 router advertisements are refused for sure (accept_ra 0) */
+	bool is_port;    /* hairpin and isolated are valid */
 	bool hairpin;
 	bool isolated;
 };
@@ -52,7 +53,8 @@ int fl_link_list(struct fl_rtnl *rtnl, struct fl_link_info **ret_links, size_t *
 int fl_link_create(struct fl_rtnl *rtnl, const struct fl_link *link, int peer_netns_fd, struct fl_link_info *ret_info,
 		   struct flannel_error **ret_error);
 
-/* changes what link->set names; one request for link attributes, one more for those of a bridge port, none for nothing */
+/* Changes what link->set names: first settings (NO_LINK_LOCAL, ARP_NOTIFY), then link attributes, then those of a bridge port; one
+ * request for each of the three that there is something of. */
 int fl_link_change(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link *link,
 		   struct flannel_error **ret_error);
 

@@ -10,17 +10,27 @@
 /* room for "/proc/sys/" and the longest name */
 #define PATH_SIZE (FLANNEL_SYSCTL_NAME_MAX + 16)
 
-/* opens the file of a setting; the result is a descriptor */
-static int open_setting(const char *name, int flags)
+/* opens something below a directory, or below /proc/sys; the result is a descriptor */
+static int open_below(int directory, const char *name, int flags)
 {
 	char path[PATH_SIZE];
 	int n, fd;
 
-	n = snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	n = snprintf(path, sizeof(path), "%s%s", directory < 0 ? "/proc/sys/" : "", name);
 	if (n < 0 || (size_t)n >= sizeof(path) || !fl_sysctl_name_is_valid(name))
 		return -EINVAL;
-	fd = open(path, flags | O_CLOEXEC);
+	fd = openat(directory < 0 ? AT_FDCWD : directory, path, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+int fl_sysctl_open(const char *name, int *ret_directory, struct flannel_error **ret_error)
+{
+	int fd = open_below(FL_SYSCTL_ROOT, name, O_PATH | O_DIRECTORY);
+
+	if (fd < 0)
+		return fl_error_set(ret_error, fd, "sysctl", NULL, "open %s", name);
+	*ret_directory = fd;
+	return 0;
 }
 
 /* reads the value that fd has, without its newline */
@@ -38,9 +48,9 @@ static int read_value(int fd, char *buf, size_t size)
 	return 0;
 }
 
-int fl_sysctl_read(const char *name, char *buf, size_t size, struct flannel_error **ret_error)
+int fl_sysctl_read(int directory, const char *name, char *buf, size_t size, struct flannel_error **ret_error)
 {
-	FL_CLEANUP(fl_closep) int fd = open_setting(name, O_RDONLY);
+	FL_CLEANUP(fl_closep) int fd = open_below(directory, name, O_RDONLY);
 	int r = fd;
 
 	if (fd >= 0)
@@ -52,20 +62,23 @@ int fl_sysctl_read(const char *name, char *buf, size_t size, struct flannel_erro
 
 /*
  * One descriptor serves both: reading costs a microsecond, whereas writing some settings (forwarding) takes the lock
- * that all network configuration of the machine waits for.
+ * that all network configuration of the machine waits for. before: as it was, "" if that cannot be read.
  */
-static int write_if_different(const char *name, const char *value)
+static int write_if_different(int directory, const char *name, const char *value,
+			      char before[FLANNEL_SYSCTL_VALUE_SIZE])
 {
-	FL_CLEANUP(fl_closep) int fd = open_setting(name, O_RDWR);
-	char current[FLANNEL_SYSCTL_VALUE_SIZE];
+	FL_CLEANUP(fl_closep) int fd = open_below(directory, name, O_RDWR);
 	const char *written = value[0] != '\0' ? value : "\n"; /* writing nothing would change nothing */
 	ssize_t n;
 
+	before[0] = '\0';
 	if (fd == -EACCES)
-		fd = open_setting(name, O_WRONLY); /* there are some that have no value to read */
+		fd = open_below(directory, name, O_WRONLY); /* there are some that have no value to read */
 	if (fd < 0)
 		return fd;
-	if (read_value(fd, current, sizeof(current)) == 0 && fl_sysctl_values_equal(current, value))
+	if (read_value(fd, before, FLANNEL_SYSCTL_VALUE_SIZE) < 0)
+		before[0] = '\0';
+	else if (fl_sysctl_values_equal(before, value))
 		return 0;
 	n = pwrite(fd, written, strlen(written), 0);
 	if (n < 0)
@@ -75,15 +88,23 @@ static int write_if_different(const char *name, const char *value)
 
 int fl_sysctl_set(const char *name, const char *value, struct flannel_error **ret_error)
 {
-	int r = write_if_different(name, value);
+	char before[FLANNEL_SYSCTL_VALUE_SIZE];
+	int r = write_if_different(FL_SYSCTL_ROOT, name, value, before);
 
 	return r < 0 ? fl_error_set(ret_error, r, "sysctl", NULL, "set %s to %s", name, value) : r;
 }
 
-int fl_sysctl_write(const struct fl_sysctl *sysctl, struct flannel_error **ret_error)
+int fl_sysctl_write(int directory, const struct fl_sysctl *sysctl, char ret_before[FL_SYSCTL_VALUE_SIZE],
+		    struct flannel_error **ret_error)
 {
-	int r = write_if_different(sysctl->name, sysctl->value);
+	char before[FLANNEL_SYSCTL_VALUE_SIZE];
+	int r = write_if_different(directory, sysctl->name, sysctl->value, before);
 
+	if (r >= 0 && ret_before) {
+		ret_before[0] = '\0';
+		if (strlen(before) < FL_SYSCTL_VALUE_SIZE)
+			memcpy(ret_before, before, strlen(before) + 1);
+	}
 	if (r >= 0 || sysctl->optional)
 		return r < 0 ? 0 : r;
 	return fl_error_set(ret_error, r, "sysctl", NULL, "set %s to %s", sysctl->name, sysctl->value);

@@ -131,7 +131,7 @@ Test(netns, run_refuses_what_cannot_be_entered)
 /* writes a sysctl; runs inside a namespace */
 static int write_setting(void *userdata, struct flannel_error **ret_error)
 {
-	return fl_sysctl_write(userdata, ret_error);
+	return fl_sysctl_write(FL_SYSCTL_ROOT, userdata, NULL, ret_error);
 }
 
 Test(sysctl, write_tells_whether_it_changed_anything)
@@ -141,10 +141,10 @@ Test(sysctl, write_tells_whether_it_changed_anything)
 
 	sandbox_enter();
 	sandbox_run("echo 0 >/proc/sys/net/ipv4/ip_forward");
-	cr_expect_eq(fl_sysctl_write(&forward, NULL), 1);
-	cr_expect_eq(fl_sysctl_write(&forward, NULL), 0);
+	cr_expect_eq(fl_sysctl_write(FL_SYSCTL_ROOT, &forward, NULL, NULL), 1);
+	cr_expect_eq(fl_sysctl_write(FL_SYSCTL_ROOT, &forward, NULL, NULL), 0);
 	sandbox_expect("1", "cat /proc/sys/net/ipv4/ip_forward");
-	cr_expect_eq(fl_sysctl_read("net/ipv4/ip_forward", value, sizeof(value), NULL), 0);
+	cr_expect_eq(fl_sysctl_read(FL_SYSCTL_ROOT, "net/ipv4/ip_forward", value, sizeof(value), NULL), 0);
 	cr_expect_str_eq(value, "1");
 }
 
@@ -153,7 +153,7 @@ Test(sysctl, a_write_only_setting_is_written)
 	struct fl_sysctl flush = {.name = "net/ipv4/route/flush", .value = "1"};
 
 	sandbox_enter();
-	cr_expect_eq(fl_sysctl_write(&flush, NULL), 1);
+	cr_expect_eq(fl_sysctl_write(FL_SYSCTL_ROOT, &flush, NULL, NULL), 1);
 }
 
 Test(sysctl, settings_are_those_of_the_namespace_visited)
@@ -195,7 +195,8 @@ Test(sysctl, failures_have_a_name_and_a_reason)
 	for (size_t i = 0; i < FL_N_ELEMENTS(cases); i++) {
 		struct flannel_error *error = NULL;
 
-		cr_expect_eq(fl_sysctl_write(&cases[i].sysctl, &error), cases[i].result, "case %zu", i);
+		cr_expect_eq(fl_sysctl_write(FL_SYSCTL_ROOT, &cases[i].sysctl, NULL, &error), cases[i].result,
+			     "case %zu", i);
 		if (cases[i].part)
 			sandbox_expect_error(&error, cases[i].result, cases[i].part);
 		cr_expect_null(error);
@@ -207,8 +208,8 @@ Test(sysctl, read_refuses_what_does_not_fit_or_exist)
 	struct flannel_error *error = NULL;
 	char value[4] = "old";
 
-	cr_expect_eq(fl_sysctl_read("kernel/ostype", value, sizeof(value), &error), -EFBIG);
+	cr_expect_eq(fl_sysctl_read(FL_SYSCTL_ROOT, "kernel/ostype", value, sizeof(value), &error), -EFBIG);
 	sandbox_expect_error(&error, -EFBIG, "read kernel/ostype");
-	cr_expect_eq(fl_sysctl_read("net/no_such_thing", value, sizeof(value), &error), -ENOENT);
+	cr_expect_eq(fl_sysctl_read(FL_SYSCTL_ROOT, "net/no_such_thing", value, sizeof(value), &error), -ENOENT);
 	sandbox_expect_error(&error, -ENOENT, "read net/no_such_thing");
 }

@@ -462,3 +462,46 @@ Test(attachment_fit_address, other_gateways_of_the_same_call_are_not_in_the_way)
 	cr_assert_eq(fl_attachment_fit_address(&kept[1], kept, 2, found, 2, &other), -EEXIST);
 	cr_assert_eq(other, &found[1].address);
 }
+
+/* the MAC of an attachment with the first address given; "" for none */
+static void expect_mac(const char *address, const char *expected)
+{
+	struct flannel_address first = {.size = sizeof(first)};
+	struct fl_attachment_want want = {.addresses = &first, .n_addresses = address[0] != '\0'};
+	uint8_t mac[FL_MAC_LEN];
+	char text[FLANNEL_MAC_STRLEN] = "";
+
+	if (want.n_addresses)
+		cr_assert_eq(flannel_prefix_parse(address, &first.address), 0);
+	if (fl_attachment_choose_mac(&want, mac))
+		fl_mac_format(mac, text, sizeof(text));
+	if (expected)
+		cr_expect_str_eq(text, expected, "%s: %s", address, text);
+	else
+		cr_expect(strncmp(text, "0e:", 3) == 0 && fl_attachment_mac_is_valid(text), "%s: %s", address, text);
+}
+
+Test(attachment_want, the_mac_follows_from_the_address)
+{
+	expect_mac("10.244.1.2/24", "0a:58:0a:f4:01:02");
+	expect_mac("10.244.1.2/16", "0a:58:0a:f4:01:02");
+	expect_mac("192.168.255.0/32", "0a:58:c0:a8:ff:00");
+	expect_mac("fd00::2/64", NULL);
+	expect_mac("", "");
+}
+
+Test(attachment_want, different_ipv6_addresses_have_different_macs)
+{
+	struct flannel_address addresses[2] = {{.size = sizeof(*addresses)}, {.size = sizeof(*addresses)}};
+	struct fl_attachment_want pair[2] = {{.addresses = &addresses[0], .n_addresses = 1},
+					     {.addresses = &addresses[1], .n_addresses = 1}};
+	uint8_t macs[2][FL_MAC_LEN];
+
+	cr_assert_eq(flannel_prefix_parse("fd00::2/64", &addresses[0].address), 0);
+	cr_assert_eq(flannel_prefix_parse("fd00::3/64", &addresses[1].address), 0);
+	cr_assert(fl_attachment_choose_mac(&pair[0], macs[0]));
+	cr_assert(fl_attachment_choose_mac(&pair[1], macs[1]));
+	cr_expect_neq(memcmp(macs[0], macs[1], FL_MAC_LEN), 0);
+	cr_assert(fl_attachment_choose_mac(&pair[0], macs[1]));
+	cr_expect_eq(memcmp(macs[0], macs[1], FL_MAC_LEN), 0);
+}

@@ -276,9 +276,9 @@ def settle(spaces):
             return not any(a.get("tentative") and a.get("scope") == "global"
                            for l in js(["ip", "-j", "-6", "addr", "show"]) for a in l.get("addr_info", []))
 
-    until(settled, 2.5)
+    until(settled, 30)
     if "host" in spaces:
-        until(detected, 3)
+        until(detected, 30)
     return everyone
 
 
