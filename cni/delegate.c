@@ -152,7 +152,7 @@ static int run_program(const char *path, const struct cni_request *request, stru
 	CNI_CLEANUP(cni_answer_clear) struct cni_answer answer = {0};
 	const char *version = "";
 
-	if (cni_process_run(path, cni_verb_name(request->verb), request->text, request->text_len, &answer, error) < 0)
+	if (cni_process_run(path, request, &answer, error) < 0)
 		return -1;
 	if (!WIFEXITED(answer.status) || WEXITSTATUS(answer.status) != 0)
 		return fail_answer(path, &answer, error);

@@ -74,6 +74,22 @@ int cni_wrap(struct cni_error *error, const char *format, ...)
 	return -1;
 }
 
+int cni_append(struct cni_error *error, const char *format, ...)
+{
+	CNI_CLEANUP(cni_freep) char *addition = NULL;
+	char *message = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	addition = format_text(format, arguments);
+	va_end(arguments);
+	if (!addition || !error->message || asprintf(&message, "%s%s", error->message, addition) < 0)
+		return -1;
+	free(error->message);
+	error->message = message;
+	return -1;
+}
+
 bool cni_error_parse(const char *text, size_t len, struct cni_error *ret_error)
 {
 	CNI_CLEANUP(cni_json_putp) struct json_object *object = NULL;

@@ -46,6 +46,9 @@ int cni_fail_flannel(struct cni_error *error, const struct flannel_error *cause,
 /* puts "context: " before the message; the code stays */
 int cni_wrap(struct cni_error *error, const char *format, ...) CNI_PRINTF(2, 3);
 
+/* puts text behind the message; the code stays */
+int cni_append(struct cni_error *error, const char *format, ...) CNI_PRINTF(2, 3);
+
 /* the error that another program printed (an object with code and msg); false if text is none */
 bool cni_error_parse(const char *text, size_t len, struct cni_error *ret_error);
 

@@ -8,239 +8,49 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
+#include "attachments.h"
 #include "cleanup.h"
-#include "common_keys.h"
+#include "daemon.h"
 #include "decode.h"
 #include "delegate.h"
+#include "flannel_config.h"
+#include "flannel_delegate.h"
+#include "flannel_gc.h"
 #include "flannel_state.h"
 #include "plugin.h"
 #include "print.h"
 #include "result.h"
 #include "subnet_env.h"
 
-#define DEFAULT_SUBNET_FILE "/run/flannel/subnet.env"
-#define DEFAULT_DATA_DIR "/var/lib/cni/flannel"
-#define DEFAULT_DELEGATE "bridge"
-#define DEFAULT_IPAM "host-local"
-
-/* what the configuration says; borrowed from it */
-struct flannel_config {
-	const char *subnet_file;
-	const char *data_dir;
-	struct json_object *delegate; /* NULL if absent, as the next two */
-	struct json_object *ipam;
-	struct json_object *runtime;
-};
-
-/* reads the configuration; an empty path is as good as none */
-static int read_config(const struct cni_request *request, struct flannel_config *ret_config, struct cni_error *error)
+/* reads what the node has; if that fails, flanneld may know why */
+static int read_env(const struct cni_flannel_config *config, struct cni_subnet_env *env, struct cni_error *error)
 {
-	struct flannel_config config = {.subnet_file = "", .data_dir = ""};
-
-	if (cni_config_check_common(request->config, error) < 0 ||
-	    cni_get_string(request->config, "", "subnetFile", &config.subnet_file, error) < 0 ||
-	    cni_get_string(request->config, "", "dataDir", &config.data_dir, error) < 0 ||
-	    cni_get_object(request->config, "", "delegate", &config.delegate, error) < 0 ||
-	    cni_get_object(request->config, "", "ipam", &config.ipam, error) < 0 ||
-	    cni_get_object(request->config, "", "runtimeConfig", &config.runtime, error) < 0)
-		return -1;
-	if (config.subnet_file[0] == '\0')
-		config.subnet_file = DEFAULT_SUBNET_FILE;
-	if (config.data_dir[0] == '\0')
-		config.data_dir = DEFAULT_DATA_DIR;
-	*ret_config = config;
+	if (cni_subnet_env_read(config->subnet_file, env, error) < 0)
+		return cni_daemon_explain(config->subnet_file, error);
 	return 0;
 }
 
-/* sets a key of a generated object; the value is taken over, NULL stands for missing memory */
-static int set(struct json_object *object, const char *key, struct json_object *value, struct cni_error *error)
+/* makes the delegate's configuration from everything that is known */
+static int prepare(const struct cni_request *request, const struct cni_flannel_config *config,
+		   struct json_object **ret_delegate, struct cni_error *error)
 {
-	if (value && json_object_object_add(object, key, value) == 0)
-		return 0;
-	json_object_put(value);
-	return cni_fail_oom(error);
+	CNI_CLEANUP(cni_subnet_env_clear) struct cni_subnet_env env = {0};
+
+	if (read_env(config, &env, error) < 0)
+		return -1;
+	return cni_flannel_config_make_delegate(request, config, &env, ret_delegate, error);
 }
 
-/* sets a key unless the operator has */
-static int set_default(struct json_object *object, const char *key, struct json_object *value, struct cni_error *error)
+/* the same for DEL and GC, which need nothing of what the node has, and must work without it */
+static int prepare_removal(const struct cni_request *request, const struct cni_flannel_config *config,
+			   struct json_object **ret_delegate, struct cni_error *error)
 {
-	if (!json_object_object_get_ex(object, key, NULL))
-		return set(object, key, value, error);
-	json_object_put(value);
-	return 0;
-}
+	CNI_CLEANUP(cni_subnet_env_clear) struct cni_subnet_env env = {0};
+	CNI_CLEANUP(cni_error_clear) struct cni_error ignored = {0};
 
-/* a new object with the members of another, which may be NULL */
-static struct json_object *copy_members(struct json_object *from, struct cni_error *error)
-{
-	CNI_CLEANUP(cni_json_putp) struct json_object *copy = json_object_new_object();
-
-	if (!copy) {
-		(void)cni_fail_oom(error);
-		return NULL;
-	}
-	if (from) {
-		json_object_object_foreach(from, key, value)
-		{
-			if (json_object_object_add(copy, key, json_object_get(value)) < 0) {
-				(void)cni_fail_oom(error);
-				return NULL;
-			}
-		}
-	}
-	return CNI_TAKE(copy);
-}
-
-/* appends a range set of one subnet, [{"subnet": ...}]; none for AF_UNSPEC */
-static int add_range_set(struct json_object *sets, const struct flannel_prefix *subnet, struct cni_error *error)
-{
-	struct json_object *set_array;
-	struct json_object *range;
-	char text[FLANNEL_PREFIX_STRLEN];
-
-	if (subnet->family == AF_UNSPEC)
-		return 0;
-	set_array = json_object_new_array();
-	if (!set_array || json_object_array_add(sets, set_array) < 0) {
-		json_object_put(set_array);
-		return cni_fail_oom(error);
-	}
-	range = json_object_new_object();
-	if (!range || json_object_array_add(set_array, range) < 0) {
-		json_object_put(range);
-		return cni_fail_oom(error);
-	}
-	return set(range, "subnet", json_object_new_string(flannel_prefix_format(subnet, text, sizeof(text))), error);
-}
-
-/* adds routes to flannel's networks behind those of the operator */
-static int add_network_routes(struct cni_result *routes, const struct cni_network_list *list, struct cni_error *error)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		const struct cni_route route = {.dst = list->networks[i], .table = -1, .scope = -1};
-
-		if (!cni_result_add_route(routes, &route))
-			return cni_fail_oom(error);
-	}
-	return 0;
-}
-
-/* ipam.routes: the operator's, then flannel's networks */
-static int set_routes(struct json_object *ipam, const struct flannel_config *config, const struct cni_subnet_env *env,
-		      struct cni_error *error)
-{
-	CNI_CLEANUP(cni_result_clear) struct cni_result routes = {0};
-	struct json_object *list = json_object_new_array();
-
-	if (set(ipam, "routes", list, error) < 0)
-		return -1;
-	if ((config->ipam && cni_routes_parse(config->ipam, "ipam", "routes", &routes, error) < 0) ||
-	    add_network_routes(&routes, &env->networks, error) < 0 ||
-	    add_network_routes(&routes, &env->networks6, error) < 0)
-		return -1;
-	for (size_t i = 0; i < routes.n_routes; i++) {
-		struct json_object *route = cni_route_format(&routes.routes[i]);
-
-		if (!route || json_object_array_add(list, route) < 0) {
-			json_object_put(route);
-			return cni_fail_oom(error);
-		}
-	}
-	return 0;
-}
-
-/* the delegate's ipam: the operator's with this node's subnets */
-static int set_ipam(struct json_object *delegate, const struct flannel_config *config, const struct cni_subnet_env *env,
-		    struct cni_error *error)
-{
-	struct json_object *ipam = copy_members(config->ipam, error);
-	struct json_object *sets = json_object_new_array();
-
-	if (!ipam || set(delegate, "ipam", ipam, error) < 0) {
-		json_object_put(sets);
-		return -1;
-	}
-	if (set(ipam, "ranges", sets, error) < 0 || add_range_set(sets, &env->subnet, error) < 0 ||
-	    add_range_set(sets, &env->subnet6, error) < 0 ||
-	    set_default(ipam, "type", json_object_new_string(DEFAULT_IPAM), error) < 0)
-		return -1;
-	return set_routes(ipam, config, env, error);
-}
-
-/* what the operator may not say in delegate */
-static int check_delegate(struct json_object *delegate, struct cni_error *error)
-{
-	const char *const reserved[] = {"name", "ipam"};
-	struct json_object *value;
-
-	for (size_t i = 0; delegate && i < CNI_N_ELEMENTS(reserved); i++) {
-		if (json_object_object_get_ex(delegate, reserved[i], NULL))
-			return cni_fail(error, CNI_ERROR_INTERNAL,
-					"delegate.%s is set, expected it to be left to flannel", reserved[i]);
-	}
-	if (delegate && json_object_object_get_ex(delegate, "type", &value) &&
-	    !json_object_is_type(value, json_type_string))
-		return cni_fail(error, CNI_ERROR_INTERNAL, "delegate.type is no string, expected the name of a plugin");
-	return 0;
-}
-
-/* The configuration of the delegate: the operator's, completed. */
-static int make_delegate(const struct cni_request *request, const struct flannel_config *config,
-			 const struct cni_subnet_env *env, struct json_object **ret_delegate, struct cni_error *error)
-{
-	CNI_CLEANUP(cni_json_putp) struct json_object *delegate = NULL;
-	const char *version = "";
-	const char *type;
-
-	if (check_delegate(config->delegate, error) < 0)
-		return -1;
-	delegate = copy_members(config->delegate, error);
-	if (!delegate || cni_get_string(request->config, "", "cniVersion", &version, error) < 0)
-		return -1;
-	if (set(delegate, "name", json_object_new_string(request->network), error) < 0 ||
-	    set_default(delegate, "type", json_object_new_string(DEFAULT_DELEGATE), error) < 0 ||
-	    set_default(delegate, "ipMasq", json_object_new_boolean(!env->ipmasq), error) < 0 ||
-	    set_default(delegate, "mtu", json_object_new_int64(env->mtu), error) < 0)
-		return -1;
-	type = json_object_get_string(json_object_object_get(delegate, "type"));
-	if (cni_delegate_check_type("delegate.type", type, error) < 0)
-		return -1;
-	if (strcmp(type, cni_plugin_flannel.name) == 0)
-		return cni_fail(error, CNI_ERROR_INTERNAL, "delegate.type is \"%s\", expected another plugin", type);
-	if (strcmp(type, "bridge") == 0 && set_default(delegate, "isGateway", json_object_new_boolean(1), error) < 0)
-		return -1;
-	if ((config->runtime && set(delegate, "runtimeConfig", json_object_get(config->runtime), error) < 0) ||
-	    (version[0] != '\0' && set(delegate, "cniVersion", json_object_new_string(version), error) < 0) ||
-	    set_ipam(delegate, config, env, error) < 0)
-		return -1;
-	*ret_delegate = CNI_TAKE(delegate);
-	return 0;
-}
-
-/* finds the program of a delegate's configuration */
-static int find_delegate(const struct cni_request *request, struct json_object *config,
-			 struct cni_delegate *ret_delegate, struct cni_error *error)
-{
-	const char *type = "";
-
-	if (cni_get_string(config, "delegate", "type", &type, error) < 0)
-		return -1;
-	return cni_delegate_find(request, "delegate.type", type, ret_delegate, error);
-}
-
-/* runs a verb of the delegate with its configuration */
-static int run_delegate(const struct cni_request *request, const struct cni_delegate *delegate,
-			struct json_object *config, const char *text, struct json_object **ret_result,
-			struct cni_error *error)
-{
-	struct cni_request inner = *request;
-
-	inner.config = config;
-	inner.text = text;
-	inner.text_len = strlen(text);
-	return cni_delegate_run(delegate, &inner, ret_result, error);
+	(void)cni_subnet_env_read(config->subnet_file, &env, &ignored);
+	return cni_flannel_config_make_delegate(request, config, &env, ret_delegate, error);
 }
 
 /* a delegate's answer is handed on as it is, if it is a result */
@@ -251,20 +61,22 @@ static int check_result(const struct cni_request *request, struct json_object *r
 	return cni_result_parse(result, request->version, "result of the delegate", &ignored, error);
 }
 
-/* runs the delegate's ADD; one of this executable leaves nothing behind when it fails, so nothing is to be remembered */
-static int add_with_state(const struct cni_request *request, struct json_object *config, const char *text,
-			  const struct cni_flannel_state *state, bool is_new, struct json_object **ret_result,
-			  struct cni_error *error)
+/*
+ * Runs the delegate's ADD. One of this executable leaves nothing behind when it fails, so nothing is to be remembered. What
+ * another program leaves, only its DEL knows; it gets that when the runtime runs DEL, as it must after a failed ADD, too.
+ * Whatever was remembered before counts on, since the attachment that it is of may still be there.
+ */
+static int add_with_state(const struct cni_request *request, const struct cni_flannel_config *config,
+			  struct json_object *delegate_config, const char *text, const struct cni_flannel_state *state,
+			  struct json_object **ret_result, struct cni_error *error)
 {
 	CNI_CLEANUP(cni_delegate_clear) struct cni_delegate delegate = {0};
 	CNI_CLEANUP(cni_json_putp) struct json_object *result = NULL;
-	CNI_CLEANUP(cni_error_clear) struct cni_error ignored = {0};
 
-	if (find_delegate(request, config, &delegate, error) < 0)
-		return -1;
-	if (run_delegate(request, &delegate, config, text, &result, error) < 0) {
-		if (delegate.plugin && is_new)
-			(void)cni_flannel_state_remove(state, &ignored);
+	if (cni_flannel_delegate_find(request, delegate_config, &delegate, error) < 0 ||
+	    cni_flannel_delegate_run(request, &delegate, delegate_config, text, &result, error) < 0) {
+		if (delegate.plugin || state->former)
+			cni_flannel_state_undo(state, request, config->data_dir);
 		return -1;
 	}
 	if (check_result(request, result, error) < 0)
@@ -273,65 +85,37 @@ static int add_with_state(const struct cni_request *request, struct json_object 
 	return 0;
 }
 
-/* makes the delegate's configuration from everything that is known */
-static int prepare(const struct cni_request *request, const struct flannel_config *config,
-		   struct json_object **ret_delegate, struct cni_error *error)
-{
-	CNI_CLEANUP(cni_subnet_env_clear) struct cni_subnet_env env = {0};
-
-	if (cni_subnet_env_read(config->subnet_file, &env, error) < 0)
-		return -1;
-	return make_delegate(request, config, &env, ret_delegate, error);
-}
-
 /* ADD. What DEL will need is written before the delegate runs, so that an ADD that is killed can be undone. */
 static int add(const struct cni_request *request, struct json_object **ret_result, struct cni_error *error)
 {
 	CNI_CLEANUP(cni_flannel_state_clear) struct cni_flannel_state state = {0};
 	CNI_CLEANUP(cni_json_putp) struct json_object *delegate = NULL;
 	CNI_CLEANUP(cni_freep) char *text = NULL;
-	struct flannel_config config;
-	int is_new;
+	struct cni_flannel_config config;
 
-	if (read_config(request, &config, error) < 0 || prepare(request, &config, &delegate, error) < 0)
+	if (cni_flannel_config_read(request, &config, error) < 0 || prepare(request, &config, &delegate, error) < 0)
 		return -1;
 	text = cni_format_compact(delegate, 1);
 	if (!text)
 		return cni_fail_oom(error);
-	is_new = cni_flannel_state_save(request, config.data_dir, text, &state, error);
-	if (is_new < 0)
+	if (cni_flannel_state_save(request, config.data_dir, text, &state, error) < 0)
 		return -1;
-	return add_with_state(request, delegate, text, &state, is_new > 0, ret_result, error);
-}
-
-/* the saved configuration as an object */
-static int parse_state(const struct cni_flannel_state *state, struct json_object **ret_config, struct cni_error *error)
-{
-	if (cni_json_parse(state->text, state->len, ret_config, error) < 0) {
-		error->code = CNI_ERROR_INTERNAL;
-		return cni_wrap(error, "%s", state->path);
-	}
-	if (!json_object_is_type(*ret_config, json_type_object))
-		return cni_fail(error, CNI_ERROR_INTERNAL, "%s: expected an object", state->path);
-	return 0;
+	return add_with_state(request, &config, delegate, text, &state, ret_result, error);
 }
 
 /* What DEL hands to the delegate: what ADD has saved, or, if that is damaged, what ADD would save today. */
-static int restore(const struct cni_request *request, const struct flannel_config *config,
+static int restore(const struct cni_request *request, const struct cni_flannel_config *config,
 		   const struct cni_flannel_state *state, struct json_object **ret_delegate, char **ret_text,
 		   struct cni_error *error)
 {
-	CNI_CLEANUP(cni_error_clear) struct cni_error ignored = {0};
+	CNI_CLEANUP(cni_error_clear) struct cni_error damage = {0};
 
-	if (parse_state(state, ret_delegate, error) == 0) {
+	if (cni_flannel_delegate_parse(state, ret_delegate, &damage) == 0) {
 		*ret_text = strdup(state->text);
 	} else {
-		json_object_put(*ret_delegate);
-		*ret_delegate = NULL;
-		if (prepare(request, config, ret_delegate, &ignored) < 0)
+		(void)fprintf(stderr, "%s; using a new configuration for DEL\n", damage.message ? damage.message : "");
+		if (prepare_removal(request, config, ret_delegate, error) < 0)
 			return -1;
-		(void)fprintf(stderr, "%s; using a new configuration for DEL\n", error->message ? error->message : "");
-		cni_error_clear(error);
 		*ret_text = cni_format_compact(*ret_delegate, 1);
 	}
 	return *ret_text ? 0 : cni_fail_oom(error);
@@ -344,47 +128,136 @@ static int del(const struct cni_request *request, struct json_object **ret_resul
 	CNI_CLEANUP(cni_delegate_clear) struct cni_delegate delegate = {0};
 	CNI_CLEANUP(cni_json_putp) struct json_object *saved = NULL;
 	CNI_CLEANUP(cni_freep) char *text = NULL;
-	struct flannel_config config;
+	struct cni_flannel_config config;
 	int r;
 
-	if (read_config(request, &config, error) < 0 ||
+	if (cni_flannel_config_read(request, &config, error) < 0 ||
 	    cni_flannel_state_remove_unfinished(request, config.data_dir, error) < 0)
 		return -1;
 	r = cni_flannel_state_load(request, config.data_dir, &state, error);
 	if (r <= 0)
 		return r;
 	if (restore(request, &config, &state, &saved, &text, error) < 0 ||
-	    find_delegate(request, saved, &delegate, error) < 0 ||
-	    run_delegate(request, &delegate, saved, text, ret_result, error) < 0)
+	    cni_flannel_delegate_find(request, saved, &delegate, error) < 0 ||
+	    cni_flannel_delegate_run(request, &delegate, saved, text, ret_result, error) < 0)
 		return -1;
 	return cni_flannel_state_remove(&state, error);
 }
 
-/* STATUS: could ADD serve now? */
+/* sets a key of the delegate's configuration to a value of ours, unless that is NULL */
+static int hand_on(struct json_object *delegate, const char *key, struct json_object *value, struct cni_error *error)
+{
+	if (!value || json_object_object_add(delegate, key, json_object_get(value)) == 0)
+		return 0;
+	json_object_put(value);
+	return cni_fail_oom(error);
+}
+
+/*
+ * May the delegate be asked for CHECK? Not with a result of another form than the configuration's version has: a delegate must
+ * refuse that, although it was its own answer to ADD.
+ */
+static bool can_check(const struct cni_request *request, struct json_object *previous)
+{
+	CNI_CLEANUP(cni_result_clear) struct cni_result result = {0};
+	CNI_CLEANUP(cni_error_clear) struct cni_error ignored = {0};
+
+	return !previous || cni_result_parse_previous(previous, request->version, &result, &ignored) == 0;
+}
+
+/* CHECK is the delegate's, with the configuration of ADD and the result that the runtime remembers */
+static int check(const struct cni_request *request, struct json_object **ret_result, struct cni_error *error)
+{
+	CNI_CLEANUP(cni_flannel_state_clear) struct cni_flannel_state state = {0};
+	CNI_CLEANUP(cni_json_putp) struct json_object *saved = NULL;
+	struct cni_flannel_config config;
+	struct json_object *previous = NULL;
+	int r;
+
+	(void)ret_result;
+	if (cni_flannel_config_read(request, &config, error) < 0 ||
+	    cni_get_object(request->config, "", "prevResult", &previous, error) < 0)
+		return -1;
+	if (!can_check(request, previous))
+		return 0;
+	r = cni_flannel_state_load(request, config.data_dir, &state, error);
+	if (r < 0)
+		return -1;
+	if (r == 0)
+		return cni_fail(error, CNI_ERROR_INTERNAL,
+				"dataDir %s has nothing of %s in container %s: no ADD succeeded", config.data_dir,
+				request->ifname, request->container_id);
+	if (cni_flannel_delegate_parse(&state, &saved, error) < 0 ||
+	    hand_on(saved, "prevResult", previous, error) < 0 ||
+	    hand_on(saved, "runtimeConfig", config.runtime, error) < 0)
+		return -1;
+	return cni_flannel_delegate_call(request, saved, error);
+}
+
+/* STATUS: could ADD serve now? It can if flanneld has written its file, whether or not it runs, and the delegate can. */
 static int status(const struct cni_request *request, struct json_object **ret_result, struct cni_error *error)
 {
-	CNI_CLEANUP(cni_delegate_clear) struct cni_delegate delegate = {0};
+	CNI_CLEANUP(cni_subnet_env_clear) struct cni_subnet_env env = {0};
 	CNI_CLEANUP(cni_json_putp) struct json_object *generated = NULL;
-	CNI_CLEANUP(cni_freep) char *text = NULL;
-	struct flannel_config config;
+	struct cni_flannel_config config;
 
-	if (read_config(request, &config, error) < 0)
+	(void)ret_result;
+	if (cni_flannel_config_read(request, &config, error) < 0)
 		return -1;
-	if (prepare(request, &config, &generated, error) < 0) {
+	if (read_env(&config, &env, error) < 0) {
 		error->code = CNI_ERROR_UNAVAILABLE;
 		return -1;
 	}
-	text = cni_format_compact(generated, 1);
-	if (!text)
-		return cni_fail_oom(error);
-	if (find_delegate(request, generated, &delegate, error) < 0)
+	if (cni_flannel_config_make_delegate(request, &config, &env, &generated, error) < 0)
 		return -1;
-	return run_delegate(request, &delegate, generated, text, ret_result, error);
+	return cni_flannel_delegate_call(request, generated, error);
 }
 
-/* CHECK succeeds, as it always has; what the delegate would check needs a prevResult that it understands. */
+/* hands both lists of what is in use on, the second of which has the name that a draft gave it */
+static int hand_on_lists(const struct cni_request *request, struct json_object *delegate, struct cni_error *error)
+{
+	const char *const keys[] = {"cni.dev/valid-attachments", "cni.dev/attachments"};
+
+	for (size_t i = 0; i < CNI_N_ELEMENTS(keys); i++) {
+		struct json_object *list = NULL;
+
+		if (cni_get_array(request->config, "", keys[i], &list, error) < 0 ||
+		    hand_on(delegate, keys[i], list, error) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* GC: our own first, since the delegate's DEL needs what is saved; then the delegate's. The first failure is told. */
+static int gc(const struct cni_request *request, struct json_object **ret_result, struct cni_error *error)
+{
+	CNI_CLEANUP(cni_attachments_clear) struct cni_attachments valid = {0};
+	CNI_CLEANUP(cni_json_putp) struct json_object *generated = NULL;
+	CNI_CLEANUP(cni_error_clear) struct cni_error later = {0};
+	struct cni_flannel_config config;
+	int given;
+	int r = 0;
+
+	(void)ret_result;
+	if (cni_flannel_config_read(request, &config, error) < 0 ||
+	    prepare_removal(request, &config, &generated, error) < 0 || hand_on_lists(request, generated, error) < 0)
+		return -1;
+	given = cni_attachments_read(request->config, &valid, error);
+	if (given < 0)
+		return -1;
+	if (given > 0)
+		r = cni_flannel_gc(request, config.data_dir, &valid, error);
+	if (cni_flannel_delegate_call(request, generated, r == 0 ? error : &later) < 0)
+		r = -1;
+	return r;
+}
+
 const struct cni_plugin cni_plugin_flannel = {
 	.name = "flannel",
 	.about = "CNI Plugin flannel version " FLANNEL_VERSION " (libflannel)",
-	.run = {[CNI_VERB_ADD] = add, [CNI_VERB_DEL] = del, [CNI_VERB_STATUS] = status},
+	.run = {[CNI_VERB_ADD] = add,
+		[CNI_VERB_DEL] = del,
+		[CNI_VERB_CHECK] = check,
+		[CNI_VERB_STATUS] = status,
+		[CNI_VERB_GC] = gc},
 };

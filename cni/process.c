@@ -23,6 +23,9 @@ extern char **environ;
 #define BUSY_TRIES 6
 #define BUSY_WAIT_SEC 1
 
+/* variables of a request that may differ from those of the environment */
+#define N_CHANGES 4
+
 /* room for each read */
 #define CHUNK_SIZE 65536
 
@@ -78,8 +81,52 @@ static int open_pipes(struct pipes *pipes)
 	return fcntl(pipes->in, F_SETFL, O_NONBLOCK);
 }
 
-/* our environment with another CNI_COMMAND, which is command, "CNI_COMMAND=..."; free() the array alone */
-static char **make_environment(char *command)
+/* variables that stand in place of those in the environment */
+struct changes {
+	char *variables[N_CHANGES];
+	size_t n;
+};
+
+/* for CNI_CLEANUP */
+static void free_changes(struct changes *changes)
+{
+	for (size_t i = 0; i < changes->n; i++)
+		free(changes->variables[i]);
+}
+
+/* adds a variable unless the environment has it so; one that is not set is as good as an empty one */
+static int change(struct changes *changes, const char *name, const char *value)
+{
+	const char *present = getenv(name);
+
+	if (strcmp(present ? present : "", value) == 0)
+		return 0;
+	if (asprintf(&changes->variables[changes->n], "%s=%s", name, value) < 0)
+		return -1;
+	changes->n++;
+	return 0;
+}
+
+/* what a request changes */
+static int make_changes(const struct cni_request *request, struct changes *changes)
+{
+	if (change(changes, "CNI_COMMAND", cni_verb_name(request->verb)) < 0 ||
+	    change(changes, "CNI_CONTAINERID", request->container_id) < 0 ||
+	    change(changes, "CNI_NETNS", request->netns) < 0)
+		return -1;
+	return change(changes, "CNI_IFNAME", request->ifname);
+}
+
+/* do two variables have the same name */
+static bool is_same_variable(const char *a, const char *b)
+{
+	size_t len = strcspn(a, "=");
+
+	return strcspn(b, "=") == len && memcmp(a, b, len) == 0;
+}
+
+/* our environment with changes; free() the array alone */
+static char **make_environment(const struct changes *changes)
 {
 	size_t n = 0;
 	size_t kept = 0;
@@ -87,14 +134,17 @@ static char **make_environment(char *command)
 
 	while (environ[n])
 		n++;
-	result = calloc(n + 2, sizeof(*result));
-	if (!result)
-		return NULL;
-	for (size_t i = 0; i < n; i++) {
-		if (strncmp(environ[i], "CNI_COMMAND=", strlen("CNI_COMMAND=")) != 0)
+	result = calloc(n + changes->n + 1, sizeof(*result));
+	for (size_t i = 0; result && i < n; i++) {
+		bool is_changed = false;
+
+		for (size_t k = 0; k < changes->n; k++)
+			is_changed |= is_same_variable(environ[i], changes->variables[k]);
+		if (!is_changed)
 			result[kept++] = environ[i];
 	}
-	result[kept] = command;
+	for (size_t k = 0; result && k < changes->n; k++)
+		result[kept++] = changes->variables[k];
 	return result;
 }
 
@@ -206,18 +256,19 @@ static void reap(pid_t pid, int *ret_status)
 		;
 }
 
-int cni_process_run(const char *path, const char *command, const char *input, size_t input_len,
-		    struct cni_answer *ret_answer, struct cni_error *error)
+int cni_process_run(const char *path, const struct cni_request *request, struct cni_answer *ret_answer,
+		    struct cni_error *error)
 {
-	CNI_CLEANUP(close_pipes) struct pipes pipes = {-1, -1, -1, -1, -1, -1, input, input_len};
+	CNI_CLEANUP(close_pipes)
+	struct pipes pipes = {-1, -1, -1, -1, -1, -1, request->text, request->text_len};
 	CNI_CLEANUP(cni_answer_clear) struct cni_answer answer = {.out = strdup(""), .err = strdup("")};
+	CNI_CLEANUP(free_changes) struct changes changes = {0};
 	CNI_CLEANUP(cni_freep) char **environment = NULL;
-	char variable[64];
 	pid_t pid;
 	int r;
 
-	(void)snprintf(variable, sizeof(variable), "CNI_COMMAND=%s", command);
-	environment = make_environment(variable);
+	if (make_changes(request, &changes) == 0)
+		environment = make_environment(&changes);
 	if (!environment || !answer.out || !answer.err)
 		return cni_fail_oom(error);
 	if (open_pipes(&pipes) < 0)

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "error.h"
+#include "plugin.h"
 
 /* what a program said */
 struct cni_answer {
@@ -18,9 +18,12 @@ struct cni_answer {
 	size_t err_len;
 };
 
-/* Runs a program with a changed CNI_COMMAND and waits for its end. Only a program that could not be run is a failure. */
-int cni_process_run(const char *path, const char *command, const char *input, size_t input_len,
-		    struct cni_answer *ret_answer, struct cni_error *error);
+/*
+ * Runs a program with a request and waits for its end. It inherits the environment, but for the verb, and for the container,
+ * namespace and interface where the request has others than the environment. Only a program that could not be run is a failure.
+ */
+int cni_process_run(const char *path, const struct cni_request *request, struct cni_answer *ret_answer,
+		    struct cni_error *error);
 
 void cni_answer_clear(struct cni_answer *answer);
 

@@ -69,16 +69,18 @@ int cni_routes_parse(struct json_object *object, const char *path, const char *k
 	struct json_object *list = NULL;
 	struct json_object *element;
 	struct cni_route route;
+	char list_path[CNI_PATH_SIZE];
 	char at[CNI_PATH_SIZE];
 
 	if (cni_get_array(object, path, key, &list, error) < 0)
 		return -1;
+	(void)cni_path_join(list_path, path, key);
 	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
-		if (cni_element_object(list, cni_path_join(at, path, key), i, &element, error) < 0)
+		if (cni_element_object(list, list_path, i, &element, error) < 0)
 			return -1;
 		if (!element)
 			continue;
-		if (parse_route(element, at, &route, error) < 0)
+		if (parse_route(element, cni_path_index(at, list_path, i), &route, error) < 0)
 			return -1;
 		if (!cni_result_add_route(result, &route))
 			return cni_fail_oom(error);
@@ -167,14 +169,16 @@ static int parse_list(struct json_object *object, const char *path, const char *
 {
 	struct json_object *list = NULL;
 	struct json_object *element;
+	char list_path[CNI_PATH_SIZE];
 	char at[CNI_PATH_SIZE];
 
 	if (cni_get_array(object, path, key, &list, error) < 0)
 		return -1;
+	(void)cni_path_join(list_path, path, key);
 	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
-		if (cni_element_object(list, cni_path_join(at, path, key), i, &element, error) < 0)
+		if (cni_element_object(list, list_path, i, &element, error) < 0)
 			return -1;
-		if (element && parse(element, at, result, error) < 0)
+		if (element && parse(element, cni_path_index(at, list_path, i), result, error) < 0)
 			return -1;
 	}
 	return 0;
