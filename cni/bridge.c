@@ -199,6 +199,9 @@ static int attach(const struct addition *addition, struct flannel_context *conte
 		.n_addresses = addition->result.n_ips,
 		.routes = routes,
 		.n_routes = addition->result.n_routes,
+		.vlan = addition->config.vlan,
+		.trunk = addition->config.trunk,
+		.n_trunk = addition->config.n_trunk,
 	};
 
 	if (!addresses || !routes)
@@ -236,11 +239,13 @@ static int make_result(struct addition *addition, const struct flannel_attachmen
 	const struct flannel_link *bridge = flannel_attachment_get_bridge(attachment);
 	const struct flannel_link *host = flannel_attachment_get_host_link(attachment);
 	const struct flannel_link *container = flannel_attachment_get_container_link(attachment);
+	const struct flannel_link *vlan = flannel_attachment_get_vlan_link(attachment);
 	struct cni_result *result = &addition->result;
 
 	if (!cni_result_add_interface(result, bridge->name, bridge->mac, "") ||
 	    !cni_result_add_interface(result, host->name, host->mac, "") ||
-	    !cni_result_add_interface(result, container->name, container->mac, addition->request->netns))
+	    !cni_result_add_interface(result, container->name, container->mac, addition->request->netns) ||
+	    (vlan && !cni_result_add_interface(result, vlan->name, vlan->mac, "")))
 		return cni_fail_oom(error);
 	if (add_chosen(result, attachment, error) < 0)
 		return -1;

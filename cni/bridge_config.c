@@ -32,6 +32,7 @@ static const struct flag flags[] = {
 	{"portIsolation", FLANNEL_ATTACHMENT_ISOLATED},
 	{"enabledad", FLANNEL_ATTACHMENT_DAD},
 	{"disableContainerInterface", FLANNEL_ATTACHMENT_LINK_DOWN},
+	{"preserveDefaultVlan", FLANNEL_ATTACHMENT_KEEP_VLAN},
 };
 
 /* Keys of the reference plugin that we do not serve yet, with the values that ask for nothing. ADD refuses any other value. */
@@ -42,14 +43,13 @@ struct unsupported {
 };
 
 static const struct unsupported unsupported_keys[] = {
-	{"vlan", json_type_int, "0"},
-	{"vlanTrunk", json_type_array, "no such key"},
 	{"macspoofchk", json_type_boolean, "false"},
 };
 
 void cni_bridge_config_clear(struct cni_bridge_config *config)
 {
 	free(config->mac_argument);
+	free(config->trunk);
 	json_object_put(config->dns);
 	memset(config, 0, sizeof(*config));
 }
@@ -57,7 +57,7 @@ void cni_bridge_config_clear(struct cni_bridge_config *config)
 /* all keys that are true or false */
 static int read_flags(struct json_object *object, unsigned int *ret_flags, struct cni_error *error)
 {
-	const char *const unused[] = {"macspoofchk", "preserveDefaultVlan"};
+	const char *const unused[] = {"macspoofchk"};
 	bool is_on;
 
 	*ret_flags = 0;
@@ -74,44 +74,71 @@ static int read_flags(struct json_object *object, unsigned int *ret_flags, struc
 	return 0;
 }
 
-/* one element of vlanTrunk: an id, a span of ids, or both */
-static int check_trunk(struct json_object *trunk, const char *path, struct cni_error *error)
+/* a span of VLANs in an element of vlanTrunk: 1 if there is one, which needs both bounds */
+static int read_span(struct json_object *element, const char *path, struct flannel_vlan_span *ret_span,
+		     struct cni_error *error)
 {
-	int64_t id;
 	int64_t min = 0;
 	int64_t max = 0;
-	int has_min;
-	int has_max;
+	int has_min = cni_get_int(element, path, "minID", 1, VLAN_MAX, &min, error);
+	int has_max = has_min < 0 ? -1 : cni_get_int(element, path, "maxID", 1, VLAN_MAX, &max, error);
 
-	if (cni_get_int(trunk, path, "id", 1, VLAN_MAX, &id, error) < 0)
-		return -1;
-	has_min = cni_get_int(trunk, path, "minID", 1, VLAN_MAX, &min, error);
-	has_max = has_min < 0 ? -1 : cni_get_int(trunk, path, "maxID", 1, VLAN_MAX, &max, error);
 	if (has_max < 0)
 		return -1;
 	if (has_min != has_max || min > max)
 		return cni_fail(error, CNI_ERROR_INTERNAL,
 				"%s: expected minID and maxID, the first not above the second", path);
+	*ret_span = (struct flannel_vlan_span){(uint16_t)min, (uint16_t)max};
+	return has_min;
+}
+
+/* one element of vlanTrunk: an id, a span of ids, or both */
+static int read_element(struct json_object *element, const char *path, struct cni_bridge_config *config,
+			struct cni_error *error)
+{
+	int64_t id;
+	int r = cni_get_int(element, path, "id", 1, VLAN_MAX, &id, error);
+
+	if (r > 0)
+		config->trunk[config->n_trunk++] = (struct flannel_vlan_span){(uint16_t)id, (uint16_t)id};
+	if (r < 0)
+		return -1;
+	r = read_span(element, path, &config->trunk[config->n_trunk], error);
+	if (r > 0)
+		config->n_trunk++;
+	return r < 0 ? -1 : 0;
+}
+
+/* the list of a trunk; an empty one still asks for a bridge that filters VLANs */
+static int read_trunk(struct json_object *list, struct cni_bridge_config *config, struct cni_error *error)
+{
+	const size_t n = json_object_array_length(list);
+	struct json_object *element;
+	char path[CNI_PATH_SIZE];
+
+	config->flags |= FLANNEL_ATTACHMENT_VLAN_FILTER;
+	config->trunk = calloc(2 * n + 1, sizeof(*config->trunk));
+	if (!config->trunk)
+		return cni_fail_oom(error);
+	for (size_t i = 0; i < n; i++) {
+		(void)cni_path_index(path, "vlanTrunk", i);
+		if (cni_element_object(list, "vlanTrunk", i, &element, error) < 0 ||
+		    (element && read_element(element, path, config, error) < 0))
+			return -1;
+	}
 	return 0;
 }
 
-/* VLANs are checked even though they are not served: a wrong one is told as such */
-static int check_vlans(struct json_object *object, struct cni_error *error)
+/* vlan and vlanTrunk */
+static int read_vlans(struct json_object *object, struct cni_bridge_config *config, struct cni_error *error)
 {
-	struct json_object *trunks = NULL;
-	struct json_object *trunk;
-	char path[CNI_PATH_SIZE];
-	int64_t vlan;
+	struct json_object *list = NULL;
+	int64_t vlan = 0;
 
 	if (cni_get_int(object, "", "vlan", 0, VLAN_MAX, &vlan, error) < 0 ||
-	    cni_get_array(object, "", "vlanTrunk", &trunks, error) < 0)
+	    cni_get_array(object, "", "vlanTrunk", &list, error) < 0 || (list && read_trunk(list, config, error) < 0))
 		return -1;
-	for (size_t i = 0; trunks && i < json_object_array_length(trunks); i++) {
-		(void)cni_path_index(path, "vlanTrunk", i);
-		if (cni_element_object(trunks, "vlanTrunk", i, &trunk, error) < 0 ||
-		    (trunk && check_trunk(trunk, path, error) < 0))
-			return -1;
-	}
+	config->vlan = (uint32_t)vlan;
 	return 0;
 }
 
@@ -176,8 +203,9 @@ int cni_bridge_config_read(const struct cni_request *request, struct cni_bridge_
 	    cni_get_bool(object, "", "ipMasq", &config.masquerade, error) < 0 ||
 	    cni_get_string(object, "", "ipMasqBackend", &config.backend, error) < 0 ||
 	    cni_get_object(object, "", "ipam", &ipam, error) < 0 ||
-	    (ipam && cni_get_string(ipam, "ipam", "type", &config.ipam, error) < 0) || check_vlans(object, error) < 0 ||
-	    read_mac(request, &config, error) < 0 || read_dns(object, &config, error) < 0)
+	    (ipam && cni_get_string(ipam, "ipam", "type", &config.ipam, error) < 0) ||
+	    read_vlans(object, &config, error) < 0 || read_mac(request, &config, error) < 0 ||
+	    read_dns(object, &config, error) < 0)
 		return -1;
 	config.mtu = (uint32_t)mtu;
 	if (config.bridge[0] == '\0')

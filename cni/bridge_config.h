@@ -4,7 +4,7 @@
 
 /* The configuration of the plugin bridge. */
 
-#include <flannel/link.h>
+#include <flannel/attachment.h>
 
 #include "plugin.h"
 
@@ -12,7 +12,10 @@ struct cni_bridge_config {
 	const char *bridge; /* borrowed from the request, as the other texts and objects */
 	const char *ipam;   /* the IPAM plugin's name; "" attaches on layer 2 only */
 	uint32_t mtu;
-	unsigned int flags;      /* enum flannel_attachment_flags */
+	unsigned int flags; /* enum flannel_attachment_flags */
+	uint32_t vlan;      /* 0 for none */
+	struct flannel_vlan_span *trunk;
+	size_t n_trunk;
 	bool masquerade;         /* ipMasq */
 	const char *backend;     /* ipMasqBackend; "" for none */
 	const char *mac_text;    /* as given; "" for none */

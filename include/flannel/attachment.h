@@ -18,7 +18,9 @@ FLANNEL_BEGIN_DECLS
  * DOC: attachment.h - connect a container to the node
  *
  * Attaching makes a bridge (if there is none), a veth pair from the bridge into the container's namespace, the addresses and
- * routes there, and, if asked to be the gateway, an address on the bridge and IP forwarding. Calls are
+ * routes there, and, if asked to be the gateway, an address on the bridge and IP forwarding. Where VLANs are asked
+ * for, the bridge filters them, the container's port belongs to those it should, and the gateway's address is on an interface of
+ * that VLAN, "BRIDGE.VLAN", one end of a veth pair whose other end is a port of the bridge. Calls are
  * immediate. A failed call takes back, in reverse order, just what it did itself. The cost does not depend on how many
  * containers are attached. Needs CAP_NET_ADMIN in both namespaces.
  */
@@ -35,6 +37,9 @@ struct flannel_attachment;
  * @FLANNEL_ATTACHMENT_ISOLATED:        the port is isolated from other isolated ports.
  * @FLANNEL_ATTACHMENT_DAD:             wait for duplicate address detection of IPv6 addresses (RFC 4862, 5.4).
  * @FLANNEL_ATTACHMENT_LINK_DOWN:       leave the container's end down; only without addresses.
+ * @FLANNEL_ATTACHMENT_VLAN_FILTER:     the bridge filters VLANs (CONFIG_BRIDGE_VLAN_FILTERING), also one that exists and
+ *                                      did not; a VLAN or a trunk implies it.
+ * @FLANNEL_ATTACHMENT_KEEP_VLAN:       the port stays in the VLAN into which the bridge puts new ports (mostly 1), too.
  */
 enum flannel_attachment_flags {
 	FLANNEL_ATTACHMENT_GATEWAY = 1,
@@ -44,7 +49,19 @@ enum flannel_attachment_flags {
 	FLANNEL_ATTACHMENT_PROMISCUOUS = 16,
 	FLANNEL_ATTACHMENT_ISOLATED = 32,
 	FLANNEL_ATTACHMENT_DAD = 64,
-	FLANNEL_ATTACHMENT_LINK_DOWN = 128
+	FLANNEL_ATTACHMENT_LINK_DOWN = 128,
+	FLANNEL_ATTACHMENT_VLAN_FILTER = 256,
+	FLANNEL_ATTACHMENT_KEEP_VLAN = 512
+};
+
+/**
+ * struct flannel_vlan_span - VLANs that follow each other
+ * @first: the lowest, 1 to 4094.
+ * @last:  the highest, @first to 4094.
+ */
+struct flannel_vlan_span {
+	uint16_t first;
+	uint16_t last;
 };
 
 /** FLANNEL_SCOPE_UNSET - no scope given for a route of an attachment: the kernel's "universe" is used */
@@ -88,6 +105,10 @@ struct flannel_attachment_route {
  * @n_addresses: how many; 0 attaches on layer 2 only.
  * @routes:      routes of the container; each element's .size must be exactly that of its struct.
  * @n_routes:    how many.
+ * @vlan:        VLAN of the frames that the container sends and gets untagged, 1 to 4094; 0 for none.
+ * @trunk:       VLANs whose frames the container sends and gets tagged, in any order, overlapping or not. Frames of @vlan are
+ *               untagged even if it is among them. Without @vlan untagged frames belong to VLAN 1.
+ * @n_trunk:     how many spans; 0 for no trunk.
  */
 struct flannel_attachment_options {
 	size_t size;
@@ -101,6 +122,9 @@ struct flannel_attachment_options {
 	size_t n_addresses;
 	const struct flannel_attachment_route *routes;
 	size_t n_routes;
+	uint32_t vlan;
+	const struct flannel_vlan_span *trunk;
+	size_t n_trunk;
 };
 
 /**
@@ -113,9 +137,10 @@ struct flannel_attachment_options {
  *
  * Return: 0, or negative with the kernel as it was before:
  *   -EINVAL     bad option; flags exclude each other; the descriptor is no network namespace; the namespace is
- *               the context's own
- *   -EEXIST     @ifname exists in the container; the bridge's name belongs to another kind of link; another
- *               address of the bridge is in the way
+ *               the context's own; "BRIDGE.VLAN" is too long a name
+ *   -EEXIST     @ifname exists in the container; the bridge's name or that of the VLAN's interface belongs to another
+ *               kind of link; another address of the bridge, or of the VLAN's interface, is in the way
+ *   -EOPNOTSUPP the kernel's bridges cannot filter VLANs
  *   -EADDRINUSE duplicate address detection found another owner
  *   -ETIMEDOUT  the port did not come up, or duplicate address detection did not end (retryable)
  *   -EPERM, -E2BIG, -ENOMEM, and what the kernel says.
@@ -184,6 +209,15 @@ FLANNEL_PUBLIC const struct flannel_link *flannel_attachment_get_host_link(const
  */
 FLANNEL_PUBLIC const struct flannel_link *flannel_attachment_get_container_link(
 	const struct flannel_attachment *attachment);
+
+/**
+ * flannel_attachment_get_vlan_link() - the interface that carries the gateway's addresses in a VLAN
+ * @attachment: an attachment.
+ *
+ * Return: the link, owned by @attachment; NULL if the gateway is the bridge itself or there is none, and for NULL.
+ * Since: 0.1.
+ */
+FLANNEL_PUBLIC const struct flannel_link *flannel_attachment_get_vlan_link(const struct flannel_attachment *attachment);
 
 /**
  * flannel_attachment_get_address() - an address of the container

@@ -34,6 +34,7 @@ FLANNEL_BEGIN_DECLS
  * @n_addresses:   how many.
  * @promiscuous:   non-zero: set promiscuous mode (never cleared).
  * @force_address: non-zero: remove other addresses of the bridge that are in the way instead of failing.
+ * @vlan_filter:   non-zero: the bridge filters VLANs (never switched off).
  */
 struct flannel_bridge_options {
 	size_t size;
@@ -43,6 +44,7 @@ struct flannel_bridge_options {
 	size_t n_addresses;
 	int promiscuous;
 	int force_address;
+	int vlan_filter;
 };
 
 /**
@@ -73,6 +75,7 @@ struct flannel_link {
  * Return: 1 if something was changed, 0 if it was so already, or negative:
  *   -EINVAL  bad name, address or option
  *   -EEXIST  the name belongs to a link that is no bridge, or another address is in the way
+ *   -EOPNOTSUPP the kernel's bridges cannot filter VLANs
  *   -EPERM   CAP_NET_ADMIN is missing
  *   -E2BIG, -ENOMEM, and what the kernel says.
  *

@@ -7,10 +7,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "domain/vlan.h"
+
 #define FLAGS_ALL                                                                                                      \
 	(FLANNEL_ATTACHMENT_GATEWAY | FLANNEL_ATTACHMENT_DEFAULT_GATEWAY | FLANNEL_ATTACHMENT_FORCE_ADDRESS |          \
 	 FLANNEL_ATTACHMENT_HAIRPIN | FLANNEL_ATTACHMENT_PROMISCUOUS | FLANNEL_ATTACHMENT_ISOLATED |                   \
-	 FLANNEL_ATTACHMENT_DAD | FLANNEL_ATTACHMENT_LINK_DOWN)
+	 FLANNEL_ATTACHMENT_DAD | FLANNEL_ATTACHMENT_LINK_DOWN | FLANNEL_ATTACHMENT_VLAN_FILTER |                      \
+	 FLANNEL_ATTACHMENT_KEEP_VLAN)
 
 /* flags that exclude each other, or NULL */
 static const char *find_flag_fault(const struct flannel_attachment_options *options)
@@ -99,7 +102,9 @@ int fl_attachment_check(const struct flannel_attachment_options *options, struct
 		return fl_error_set(ret_error, -EINVAL, "attachment",
 				    "expected the address of one interface, such as 02:00:00:00:00:01", "mac is \"%s\"",
 				    options->mac);
-	r = check_addresses(options, ret_error);
+	r = fl_vlan_check(options, ret_error);
+	if (r >= 0)
+		r = check_addresses(options, ret_error);
 	return r < 0 ? r : check_routes(options, ret_error);
 }
 

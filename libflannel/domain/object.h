@@ -25,15 +25,16 @@ enum fl_object_type { FL_OBJECT_LINK, FL_OBJECT_SYSCTL, FL_OBJECT_ADDRESS, FL_OB
 enum fl_link_attribute {
 	FL_LINK_MTU = 1 << 0,
 	FL_LINK_MAC = 1 << 1,
-	FL_LINK_UP = 1 << 2,        /* .up */
-	FL_LINK_PROMISC = 1 << 3,   /* .promisc */
-	FL_LINK_MASTER = 1 << 4,    /* .master, "" detaches */
-	FL_LINK_HAIRPIN = 1 << 5,   /* bridge port, .hairpin */
-	FL_LINK_ISOLATED = 1 << 6,  /* bridge port, .isolated */
-	FL_LINK_OPERSTATE = 1 << 8, /* .operstate, of a link that cannot tell by itself */
-	FL_LINK_TXQLEN = 1 << 9,    /* .txqlen */
-	FL_LINK_ALLMULTI = 1 << 10, /* .allmulti */
-	FL_LINK_ALIAS = 1 << 7,     /* .alias */
+	FL_LINK_UP = 1 << 2,           /* .up */
+	FL_LINK_PROMISC = 1 << 3,      /* .promisc */
+	FL_LINK_MASTER = 1 << 4,       /* .master, "" detaches */
+	FL_LINK_HAIRPIN = 1 << 5,      /* bridge port, .hairpin */
+	FL_LINK_ISOLATED = 1 << 6,     /* bridge port, .isolated */
+	FL_LINK_OPERSTATE = 1 << 8,    /* .operstate, of a link that cannot tell by itself */
+	FL_LINK_TXQLEN = 1 << 9,       /* .txqlen */
+	FL_LINK_ALLMULTI = 1 << 10,    /* .allmulti */
+	FL_LINK_ALIAS = 1 << 7,        /* .alias */
+	FL_LINK_VLAN_FILTER = 1 << 13, /* of a bridge, .vlan_filter */
 
 	/* settings that netlink takes, too; where the kernel has no IPv6 the first is passed over */
 	FL_LINK_NO_LINK_LOCAL = 1 << 11, /* no IPv6 link-local address by itself (addr_gen_mode none) */
@@ -52,6 +53,7 @@ struct fl_link {
 	bool allmulti;
 	bool hairpin;
 	bool isolated;
+	bool vlan_filter;
 	char master[FLANNEL_IFNAME_SIZE];
 	char alias[64];
 	uint8_t operstate; /* RFC 2863, as rtnetlink(7) numbers them: 6 is up */

@@ -13,6 +13,7 @@
 #include "engine/pod.h"
 #include "engine/transaction.h"
 #include "engine/veth.h"
+#include "engine/vlan.h"
 #include "sys/netns.h"
 #include "sys/rtnl_netconf.h"
 
@@ -25,6 +26,7 @@ struct flannel_attachment {
 	struct flannel_link bridge;
 	struct flannel_link host_link;
 	struct flannel_link container_link;
+	struct flannel_link vlan_link; /* ifindex 0: none */
 	struct fl_attachment_want want;
 	struct fl_transaction steps; /* what attaching did, for flannel_attachment_undo() */
 	struct fl_pod pod;           /* of it just what fl_pod_undo() needs */
@@ -41,7 +43,9 @@ struct attach {
 	size_t n_missing; /* addresses that the bridge lacks */
 	struct fl_link_info host_info;
 	struct fl_link_info container_info;
+	struct fl_link_info vlan_info;
 	struct fl_pod pod;
+	struct fl_vlan_want vlan;
 	struct fl_attachment_want *want;
 };
 
@@ -60,6 +64,12 @@ static int check(const struct flannel_context *context, const struct flannel_att
 	return 0;
 }
 
+/* is the gateway an interface of its own in a VLAN, and not the bridge */
+static bool has_vlan_gateway(const struct attach *attach)
+{
+	return attach->options.vlan && attach->want->n_gateways;
+}
+
 /* the bridge as the attachment wants it */
 static struct fl_bridge_want want_bridge(const struct attach *attach)
 {
@@ -68,8 +78,11 @@ static struct fl_bridge_want want_bridge(const struct attach *attach)
 
 	want.promiscuous = (flags & FLANNEL_ATTACHMENT_PROMISCUOUS) != 0;
 	want.force_address = (flags & FLANNEL_ATTACHMENT_FORCE_ADDRESS) != 0;
-	want.addresses = attach->want->gateways;
-	want.n_addresses = attach->want->n_gateways;
+	want.vlan_filter = attach->vlan.filter;
+	if (!has_vlan_gateway(attach)) {
+		want.addresses = attach->want->gateways;
+		want.n_addresses = attach->want->n_gateways;
+	}
 	return want;
 }
 
@@ -90,6 +103,19 @@ static int forward(struct attach *attach, int family, const char *setting, struc
 	return fl_transaction_write_sysctl(&attach->transaction, setting, "1", false, ret_error);
 }
 
+/* the interface that is the gateway in the VLAN, with its addresses */
+static int make_vlan_gateway(struct attach *attach, struct flannel_error **ret_error)
+{
+	struct fl_bridge_want want = want_bridge(attach);
+	int r = fl_vlan_open_gateway(&attach->transaction, &attach->vlan, &attach->bridge_info, &attach->vlan_info,
+				     ret_error);
+
+	want.name = attach->vlan_info.name;
+	want.addresses = attach->want->gateways;
+	want.n_addresses = attach->want->n_gateways;
+	return r < 0 ? r : fl_bridge_set_addresses(&attach->transaction, &want, &attach->vlan_info, ret_error);
+}
+
 /*
  * The bridge's gateway addresses, and forwarding for the families that it is the gateway of. Last of all, because undo is
  * not perfect here: the kernel resets other settings along with forwarding, and drops routes along with addresses.
@@ -99,11 +125,13 @@ static int make_gateway(struct attach *attach, struct flannel_error **ret_error)
 	const struct fl_bridge_want want = want_bridge(attach);
 	int r = 0;
 
-	if (attach->n_missing)
+	if (has_vlan_gateway(attach))
+		r = make_vlan_gateway(attach, ret_error);
+	else if (attach->n_missing)
 		r = fl_bridge_set_addresses(&attach->transaction, &want, &attach->bridge_info, ret_error);
-	if (r >= 0 && want.n_addresses && attach->want->ipv4)
+	if (r >= 0 && attach->want->n_gateways && attach->want->ipv4)
 		r = forward(attach, AF_INET, "net/ipv4/ip_forward", ret_error);
-	if (r >= 0 && want.n_addresses && attach->want->ipv6)
+	if (r >= 0 && attach->want->n_gateways && attach->want->ipv6)
 		r = forward(attach, AF_INET6, "net/ipv6/conf/all/forwarding", ret_error);
 	return r;
 }
@@ -141,7 +169,8 @@ static int make_veth(struct attach *attach, struct flannel_error **ret_error)
 	peer->has_mac = true;
 	peer->ifindex = attach->host_info.peer_ifindex;
 	peer->mtu = attach->host_info.mtu;
-	return 0;
+	return fl_vlan_set_port(&attach->transaction, &attach->vlan, &attach->bridge_info, &attach->host_info,
+				ret_error);
 }
 
 /* the other end: found by the index that the kernel gave it, not by its name */
@@ -218,7 +247,8 @@ static int run(struct attach *attach, struct flannel_error **ret_error)
 	if (r >= 0)
 		r = tell_operstate(attach, ret_error);
 	/* a bridge takes on the least MTU of its ports, and without an address of its own the MAC of one, too */
-	if (r >= 0 && (!attach->want->n_gateways || attach->host_info.mtu != attach->bridge_info.mtu))
+	if (r >= 0 &&
+	    (!attach->want->n_gateways || has_vlan_gateway(attach) || attach->host_info.mtu != attach->bridge_info.mtu))
 		r = fl_link_get_by_index(attach->transaction.node, attach->bridge_info.ifindex, &attach->bridge_info,
 					 ret_error);
 	return r;
@@ -233,6 +263,8 @@ static void describe(const struct attach *attach, struct flannel_attachment *att
 	fl_link_describe(&attach->host_info, &attachment->host_link);
 	fl_link_describe(&attach->container_info, &attachment->container_link);
 	memcpy(attachment->pod.lo_before, attach->pod.lo_before, sizeof(attachment->pod.lo_before));
+	attachment->vlan_link.size = sizeof(struct flannel_link);
+	fl_link_describe(&attach->vlan_info, &attachment->vlan_link);
 }
 
 int flannel_attachment_attach(struct flannel_context *context, const struct flannel_attachment_options *options,
@@ -255,9 +287,13 @@ int flannel_attachment_attach(struct flannel_context *context, const struct flan
 		return fl_error_oom(ret_error);
 	r = fl_attachment_want(&attach.options, &attachment->want, ret_error);
 	if (r >= 0)
+		r = fl_vlan_want(&attach.options, &attach.vlan, ret_error);
+	if (r >= 0)
 		r = fl_transaction_begin(&attach.transaction, context, ret_error);
-	if (r < 0)
+	if (r < 0) {
+		fl_vlan_want_clear(&attach.vlan);
 		return r;
+	}
 	attach.want = &attachment->want;
 	attach.bridge = attach.options.bridge ? attach.options.bridge : "cni0";
 	attach.pod = (struct fl_pod){.context = context, .netns_fd = attach.options.netns_fd};
@@ -270,6 +306,7 @@ int flannel_attachment_attach(struct flannel_context *context, const struct flan
 		fl_pod_undo(&attach.pod);
 	fl_pod_close(&attach.pod);
 	fl_transaction_end(&attach.transaction);
+	fl_vlan_want_clear(&attach.vlan);
 	if (r < 0)
 		return r;
 	describe(&attach, attachment);
@@ -330,6 +367,11 @@ const struct flannel_link *flannel_attachment_get_host_link(const struct flannel
 const struct flannel_link *flannel_attachment_get_container_link(const struct flannel_attachment *attachment)
 {
 	return attachment ? &attachment->container_link : NULL;
+}
+
+const struct flannel_link *flannel_attachment_get_vlan_link(const struct flannel_attachment *attachment)
+{
+	return attachment && attachment->vlan_link.ifindex ? &attachment->vlan_link : NULL;
 }
 
 const struct flannel_address *flannel_attachment_get_address(const struct flannel_attachment *attachment, size_t index)

@@ -23,6 +23,15 @@ static int choose_mac(const struct fl_bridge_want *want, struct fl_link *link, s
 	return fl_mac_draw(link->mac, ret_error);
 }
 
+/* a refusal to filter VLANs, mostly because the kernel cannot, in which case its own words would be but "not supported" */
+static int explain_vlans(const struct fl_bridge_want *want, int code, struct flannel_error **ret_error)
+{
+	if (code != -EOPNOTSUPP || !want->vlan_filter)
+		return code;
+	return fl_error_wrap(ret_error, code, "make bridge %s filter VLANs, for which the kernel needs %s", want->name,
+			     "CONFIG_BRIDGE_VLAN_FILTERING");
+}
+
 /* gets or makes the bridge; another process may make it at the same moment */
 static int get_or_create(struct fl_transaction *transaction, const struct fl_bridge_want *want,
 			 struct fl_link_info *ret_info, struct flannel_error **ret_error)
@@ -37,6 +46,8 @@ static int get_or_create(struct fl_transaction *transaction, const struct fl_bri
 	if (r < 0)
 		return r;
 	snprintf(link.name, sizeof(link.name), "%s", want->name);
+	link.vlan_filter = want->vlan_filter;
+	link.set |= want->vlan_filter ? FL_LINK_VLAN_FILTER : 0;
 	r = fl_transaction_create_link(transaction, &link, -1, ret_info, &error);
 	if (r == -EEXIST) {
 		r = fl_link_get(transaction->node, want->name, ret_info, ret_error);
@@ -49,7 +60,26 @@ static int get_or_create(struct fl_transaction *transaction, const struct fl_bri
 		fl_transaction_disown_link(transaction, &link, link.mac);
 	if (r < 0 && ret_error)
 		*ret_error = FL_TAKE(error);
-	return r < 0 ? r : 1;
+	return r < 0 ? explain_vlans(want, r, ret_error) : 1;
+}
+
+/* a bridge that exists begins to filter VLANs, if it should: its ports stay together in the VLAN of new ports */
+static int set_vlan_filter(struct fl_transaction *transaction, const struct fl_bridge_want *want,
+			   struct fl_link_info *info, struct flannel_error **ret_error)
+{
+	struct fl_link link = {.kind = "bridge", .set = FL_LINK_VLAN_FILTER, .vlan_filter = true}, before;
+	int r;
+
+	if (!want->vlan_filter || info->vlan_filter)
+		return 0;
+	memcpy(link.name, info->name, sizeof(link.name));
+	before = link;
+	before.vlan_filter = false;
+	r = fl_transaction_change_link(transaction, info->ifindex, &link, &before, ret_error);
+	if (r < 0)
+		return explain_vlans(want, r, ret_error);
+	info->vlan_filter = true;
+	return 1;
 }
 
 /* router advertisements are not for a bridge of containers; before it goes up (CVE-2020-10749) */
@@ -188,7 +218,11 @@ int fl_bridge_open(struct fl_transaction *transaction, const struct fl_bridge_wa
 				    want->name, ret_info->kind[0] ? ret_info->kind : "a device");
 	r = count_missing(transaction, want, ret_info, is_new, &n_missing, ret_error);
 	if (r >= 0)
+		r = set_vlan_filter(transaction, want, ret_info, ret_error);
+	if (r >= 0) {
+		changed |= r;
 		r = refuse_advertisements(transaction, ret_info, ret_error);
+	}
 	if (r >= 0) {
 		changed |= r;
 		r = set_flags(transaction, want, ret_info, ret_error);
@@ -267,6 +301,7 @@ int flannel_bridge_ensure(struct flannel_context *context, const struct flannel_
 	want = (struct fl_bridge_want){.name = copy.name, .mtu = copy.mtu};
 	want.promiscuous = copy.promiscuous != 0;
 	want.force_address = copy.force_address != 0;
+	want.vlan_filter = copy.vlan_filter != 0;
 	want.addresses = copy.addresses;
 	want.n_addresses = copy.n_addresses;
 	changed = fl_bridge_open(&transaction, &want, &info, &n_missing, ret_error);

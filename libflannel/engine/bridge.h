@@ -12,6 +12,7 @@ struct fl_bridge_want {
 	uint32_t mtu; /* of a new bridge; 0: the kernel's choice */
 	bool promiscuous;
 	bool force_address;
+	bool vlan_filter; /* never switched off */
 	const struct flannel_prefix *addresses;
 	size_t n_addresses;
 };

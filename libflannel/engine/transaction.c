@@ -9,6 +9,7 @@
 
 #include "sys/netns.h"
 #include "sys/rtnl_address.h"
+#include "sys/rtnl_bridge_vlan.h"
 #include "sys/sysctl.h"
 
 int fl_transaction_begin(struct fl_transaction *transaction, struct flannel_context *context,
@@ -210,19 +211,47 @@ void fl_transaction_discard(struct fl_transaction *held)
 	*held = (struct fl_transaction){0};
 }
 
-/* Is anything attached to a bridge? If that cannot be told, then better yes. */
-static bool has_ports(struct fl_transaction *transaction, uint32_t ifindex)
+/* who may have come to rely on what a step did, besides whoever called */
+enum share {
+	SHARE_NOBODY, /* a container's link */
+	SHARE_VLAN,   /* other ports of the VLAN, on its interface */
+	SHARE_BRIDGE, /* all ports */
+};
+
+static enum share share_of(const struct fl_transaction *transaction, const struct fl_undo *undo)
+{
+	const struct fl_operation *operation = &undo->operation;
+
+	if (transaction->vlan_ifindex && undo->ifindex == transaction->vlan_ifindex)
+		return SHARE_VLAN;
+	if (operation->object.type == FL_OBJECT_LINK && operation->verb == FL_VERB_CREATE &&
+	    strcmp(operation->object.link.kind, "bridge") != 0)
+		return SHARE_NOBODY;
+	return SHARE_BRIDGE;
+}
+
+/* Who else is there: ports of the bridge, and of them any in the VLAN? Where that cannot be told, then better all. */
+static enum share find_sharers(struct fl_transaction *transaction)
 {
 	FL_CLEANUP(fl_freep) struct fl_link_info *links = NULL;
+	enum share sharers = SHARE_NOBODY;
 	size_t n;
 
+	if (!transaction->bridge_ifindex)
+		return SHARE_NOBODY;
 	if (fl_link_list(transaction->node, &links, &n, NULL) < 0)
-		return true;
+		return SHARE_VLAN;
 	for (size_t i = 0; i < n; i++) {
-		if (links[i].master_ifindex == ifindex)
-			return true;
+		if (links[i].master_ifindex != transaction->bridge_ifindex ||
+		    links[i].ifindex == transaction->vlan_port_ifindex)
+			continue;
+		sharers = SHARE_BRIDGE;
+		if (!transaction->vlan_ifindex)
+			break;
+		if (fl_bridge_vlan_has(transaction->node, links[i].ifindex, transaction->vlan, NULL) != 0)
+			return SHARE_VLAN;
 	}
-	return false;
+	return sharers;
 }
 
 /* has a link that MAC address, so that it need not be written? (Writing pins it.) */
@@ -284,30 +313,27 @@ static void undo_or_log(struct fl_transaction *transaction, const struct fl_undo
 		       flannel_error_get_message(error));
 }
 
-/* is a step the creation of a link that nobody else can have come to rely on */
-static bool is_private_link(const struct fl_undo *undo)
+/* takes back, in reverse, the steps that others may rely on to that degree */
+static void undo_shared(struct fl_transaction *transaction, enum share share)
 {
-	const struct fl_operation *operation = &undo->operation;
-
-	return operation->object.type == FL_OBJECT_LINK && operation->verb == FL_VERB_CREATE &&
-	       strcmp(operation->object.link.kind, "bridge") != 0;
+	for (size_t i = transaction->n_undo; i-- > 0;) {
+		if (share_of(transaction, &transaction->undo[i]) == share)
+			undo_or_log(transaction, &transaction->undo[i]);
+	}
 }
 
 void fl_transaction_end(struct fl_transaction *transaction)
 {
-	size_t n = transaction->n_undo;
+	enum share sharers = SHARE_VLAN;
 
-	for (size_t i = n; i-- > 0;) {
-		if (is_private_link(&transaction->undo[i]))
-			undo_or_log(transaction, &transaction->undo[i]);
-	}
+	undo_shared(transaction, SHARE_NOBODY);
 	/* Our own port is gone now. If the bridge has others, its addresses, flags and forwarding serve them. */
-	if (n && transaction->bridge_ifindex && has_ports(transaction, transaction->bridge_ifindex))
-		n = 0;
-	while (n-- > 0) {
-		if (!is_private_link(&transaction->undo[n]))
-			undo_or_log(transaction, &transaction->undo[n]);
-	}
+	if (transaction->n_undo)
+		sharers = find_sharers(transaction);
+	if (sharers != SHARE_VLAN)
+		undo_shared(transaction, SHARE_VLAN);
+	if (sharers == SHARE_NOBODY)
+		undo_shared(transaction, SHARE_BRIDGE);
 	free(transaction->undo);
 	*transaction = (struct fl_transaction){0};
 }

@@ -20,6 +20,10 @@ struct fl_transaction {
 	struct flannel_context *context;
 	struct fl_rtnl *node;    /* borrowed */
 	uint32_t bridge_ifindex; /* the bridge that is worked on; once others use it, nothing of it is undone */
+	/* the interface of a VLAN that is worked on, and its port; once others use the VLAN, nothing of it is undone */
+	uint16_t vlan;
+	uint32_t vlan_ifindex;
+	uint32_t vlan_port_ifindex;
 	struct fl_undo *undo;
 	size_t n_undo;
 	size_t n_allocated;

@@ -13,18 +13,22 @@
 /* A random name may be taken; this often another one is tried. */
 #define NAME_ATTEMPTS 10
 
-/* the name of this end: given, or "veth" and eight random digits as the reference bridge plugin makes them */
-static int choose_name(const struct fl_veth_want *want, struct fl_link *link, struct flannel_error **ret_error)
+int fl_veth_draw_name(char ret_name[FLANNEL_IFNAME_SIZE], struct flannel_error **ret_error)
 {
 	uint32_t number;
 
-	if (want->name) {
-		snprintf(link->name, sizeof(link->name), "%s", want->name);
-		return 0;
-	}
 	if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
 		return fl_error_set_retryable(ret_error, -EIO, "attachment", NULL, "draw a random number");
-	snprintf(link->name, sizeof(link->name), "veth%08x", number);
+	snprintf(ret_name, FLANNEL_IFNAME_SIZE, "veth%08x", number);
+	return 0;
+}
+
+/* the name of this end: given, or drawn */
+static int choose_name(const struct fl_veth_want *want, struct fl_link *link, struct flannel_error **ret_error)
+{
+	if (!want->name)
+		return fl_veth_draw_name(link->name, ret_error);
+	snprintf(link->name, sizeof(link->name), "%s", want->name);
 	return 0;
 }
 

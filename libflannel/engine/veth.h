@@ -17,6 +17,9 @@ struct fl_veth_want {
 	bool isolated;
 };
 
+/* "veth" and eight random digits, as the reference bridge plugin makes them; it may be taken */
+int fl_veth_draw_name(char ret_name[FLANNEL_IFNAME_SIZE], struct flannel_error **ret_error);
+
 /* Makes the pair; this end is up. -EEXIST if the peer's name, or a given name, is taken. ret_info: this end; its
  * peer_ifindex is the other end's index in its namespace. */
 int fl_veth_create(struct fl_transaction *transaction, const struct fl_veth_want *want, struct fl_link_info *ret_info,

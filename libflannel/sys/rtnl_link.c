@@ -67,6 +67,25 @@ static int parse_port(struct nlattr *data, struct fl_link_info *info)
 }
 
 /* types and lengths that the attributes must have */
+static const struct nla_policy bridge_policy[IFLA_BR_MAX + 1] = {
+	[IFLA_BR_VLAN_FILTERING] = {.type = NLA_U8},
+	[IFLA_BR_VLAN_DEFAULT_PVID] = {.type = NLA_U16},
+};
+
+/* reads what is peculiar to a bridge */
+static int parse_bridge(struct nlattr *data, struct fl_link_info *info)
+{
+	struct nlattr *tb[IFLA_BR_MAX + 1];
+
+	if (nla_parse_nested(tb, IFLA_BR_MAX, data, bridge_policy) < 0)
+		return -EBADMSG;
+	info->vlan_filter = tb[IFLA_BR_VLAN_FILTERING] && nla_get_u8(tb[IFLA_BR_VLAN_FILTERING]);
+	if (tb[IFLA_BR_VLAN_DEFAULT_PVID])
+		info->default_vlan = nla_get_u16(tb[IFLA_BR_VLAN_DEFAULT_PVID]);
+	return 0;
+}
+
+/* types and lengths that the attributes must have */
 static const struct nla_policy kind_policy[IFLA_INFO_MAX + 1] = {
 	[IFLA_INFO_KIND] = {.type = NLA_STRING},
 	[IFLA_INFO_SLAVE_KIND] = {.type = NLA_STRING},
@@ -81,6 +100,8 @@ static int parse_kind(struct nlattr *linkinfo, struct fl_link_info *info)
 		return -EBADMSG;
 	if (tb[IFLA_INFO_KIND])
 		nla_strlcpy(info->kind, tb[IFLA_INFO_KIND], sizeof(info->kind));
+	if (tb[IFLA_INFO_DATA] && strcmp(info->kind, "bridge") == 0 && parse_bridge(tb[IFLA_INFO_DATA], info) < 0)
+		return -EBADMSG;
 	if (tb[IFLA_INFO_SLAVE_KIND] && tb[IFLA_INFO_SLAVE_DATA] && nla_strcmp(tb[IFLA_INFO_SLAVE_KIND], "bridge") == 0)
 		return parse_port(tb[IFLA_INFO_SLAVE_DATA], info);
 	return 0;
@@ -335,6 +356,16 @@ static int put_peer(struct nl_msg *message, const struct fl_link *link, int netn
 	return r;
 }
 
+/* appends what is peculiar to a bridge */
+static int put_bridge(struct nl_msg *message, const struct fl_link *link)
+{
+	struct nlattr *data = nla_nest_start(message, IFLA_INFO_DATA);
+
+	if (!data)
+		return -1;
+	return nla_put_u8(message, IFLA_BR_VLAN_FILTERING, link->vlan_filter) | nla_nest_end(message, data);
+}
+
 /* appends kind and what belongs to it */
 static int put_kind(struct nl_msg *message, const struct fl_link *link, int peer_netns_fd)
 {
@@ -350,6 +381,8 @@ static int put_kind(struct nl_msg *message, const struct fl_link *link, int peer
 	r |= nla_put_string(message, IFLA_INFO_KIND, link->kind);
 	if (veth)
 		r |= put_peer(message, link, peer_netns_fd);
+	if (link->set & FL_LINK_VLAN_FILTER)
+		r |= put_bridge(message, link);
 	r |= nla_nest_end(message, info);
 	return r;
 }
@@ -481,6 +514,19 @@ static int change_port(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_l
 	return fl_rtnl_request(rtnl, message, NULL, NULL, ret_error, "change bridge port %s", link->name);
 }
 
+/* changes what is peculiar to a bridge, which takes RTM_NEWLINK: RTM_SETLINK passes over it in silence */
+static int change_bridge(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link *link,
+			 struct flannel_error **ret_error)
+{
+	const struct ifinfomsg header = {.ifi_index = (int)ifindex};
+	FL_CLEANUP(fl_rtnl_message_freep)
+	struct nl_msg *message = fl_rtnl_message(RTM_NEWLINK, 0, &header, sizeof(header));
+
+	if (!message || put_kind(message, link, -1) < 0)
+		return fl_error_oom(ret_error);
+	return fl_rtnl_request(rtnl, message, NULL, NULL, ret_error, "change bridge %s", link->name);
+}
+
 /* sets the alias of a new link; without it nobody would know whose the link is, so that it goes if that fails */
 static int set_alias(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link *link,
 		     struct flannel_error **ret_error)
@@ -529,6 +575,8 @@ int fl_link_change(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link 
 		r = change_own(rtnl, ifindex, link, ret_error);
 	if (r == 0 && (link->set & PORT_ATTRIBUTES))
 		r = change_port(rtnl, ifindex, link, ret_error);
+	if (r == 0 && (link->set & FL_LINK_VLAN_FILTER))
+		r = change_bridge(rtnl, ifindex, link, ret_error);
 	return r;
 }
 

@@ -25,6 +25,8 @@ struct fl_link_info {
 	bool is_port;    /* hairpin and isolated are valid */
 	bool hairpin;
 	bool isolated;
+	bool vlan_filter;      /* of a bridge; so is the next */
+	uint16_t default_vlan; /* into which it puts new ports; 0: none */
 };
 
 /* index of a link by name, in a fraction of a microsecond: 0, or -ENODEV */
@@ -45,7 +47,7 @@ int fl_link_list(struct fl_rtnl *rtnl, struct fl_link_info **ret_links, size_t *
 
 /*
  * Makes a link (create, exclusive) with these attributes, if they are in link->set: MTU (of both ends of a veth), MAC, UP,
- * PROMISC, MASTER and ALIAS. The kernel takes all but ALIAS in one request; if setting that one fails the link is deleted
+ * PROMISC, MASTER, VLAN_FILTER and ALIAS. The kernel takes all but ALIAS in one request; if setting that one fails the link is deleted
  * again. Those of a bridge port are for fl_link_change(). peer_netns_fd: for a veth, where the other end is made; -1 is here.
  * veth: one queue on both ends. ret_info may be NULL; else what was made, from the kernel's echo, without a second request where
  * possible (Linux 6.2). -EEXIST if the name is taken, or the peer's in its namespace.
@@ -53,8 +55,8 @@ int fl_link_list(struct fl_rtnl *rtnl, struct fl_link_info **ret_links, size_t *
 int fl_link_create(struct fl_rtnl *rtnl, const struct fl_link *link, int peer_netns_fd, struct fl_link_info *ret_info,
 		   struct flannel_error **ret_error);
 
-/* Changes what link->set names: first settings (NO_LINK_LOCAL, ARP_NOTIFY), then link attributes, then those of a bridge port; one
- * request for each of the three that there is something of. */
+/* Changes what link->set names: first settings (NO_LINK_LOCAL, ARP_NOTIFY), then link attributes, then those of a bridge port, then
+ * VLAN_FILTER; one request for each of the four that there is something of. */
 int fl_link_change(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link *link,
 		   struct flannel_error **ret_error);
 

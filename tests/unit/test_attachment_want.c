@@ -323,8 +323,8 @@ static const char *plant(struct scratch *scratch, enum flaw flaw)
 	case FLAW_NONE:
 		return NULL;
 	case FLAW_FLAGS:
-		options->flags = 256;
-		return "0x100";
+		options->flags = 0x40000000;
+		return "0x40000000";
 	case FLAW_HAIRPIN_PROMISC:
 		options->flags = FLANNEL_ATTACHMENT_HAIRPIN | FLANNEL_ATTACHMENT_PROMISCUOUS;
 		return "exclude each other";
