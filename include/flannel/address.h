@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <flannel/attachment_id.h>
 #include <flannel/error.h>
 #include <flannel/export.h>
 #include <flannel/prefix.h>
@@ -17,6 +18,14 @@ FLANNEL_BEGIN_DECLS
  * A pool is a directory with one file per allocated address, the format of the CNI plugin host-local, so that both can
  * work on it at the same time. Calls are immediate and serialised between processes by a lock file. They need
  * no context, and no privilege but write access to the directory.
+ *
+ * What a call costs does not depend on how many addresses are allocated: an index beside the directory, in the folder ".flannel" of its
+ * parent, says whose addresses are where. It is made again from the files whenever another program has changed the directory, or it
+ * is missing; that the index is current shows in the directory's modification time, which is set a second back.
+ *
+ * Containers do not outlive the kernel. Addresses that the index saw in an earlier boot are free again after a reboot, unless their
+ * files were changed since, or the directory is not on a local file system. Who has lost count otherwise calls
+ * flannel_address_pool_gc().
  */
 
 struct flannel_address_pool;
@@ -111,12 +120,16 @@ struct flannel_address_request {
  * @ret_addresses: at least as many elements as there are sets; filled in order of the sets.
  * @ret_error:     NULL, or points at NULL; set on failure, then owned by the caller.
  *
- * Addresses are given out in turn: a freed one is used again only after all others of its set.
+ * Addresses are given out in turn: a freed one is used again only after all others of its set. An owner that has an address of a set
+ * already is given that one again (the lowest, if it has several), unless it asks for another by value. So a call can be repeated
+ * when it is not known how the first one ended.
  *
- * Return: the number of addresses (that of the sets), or negative with the allocations of this call taken back:
+ * A file of a very old version, which names the container only, counts as the owner's; from then on it names the interface, too.
+ *
+ * Return: the number of addresses (that of the sets), or negative with what this call allocated taken back; addresses that
+ * the owner had before stay:
  *   -EINVAL   bad parameter; a wanted address is a gateway or in no set
- *   -EEXIST   the owner has an address of a set already
- *   -EADDRINUSE  a wanted address is taken
+ *   -EADDRINUSE  a wanted address is taken, be it by the owner itself
  *   -ENOSPC   a set is exhausted (or the disk is full; the message tells)
  *   -ENOMEM, and what the file system says.
  *
@@ -151,6 +164,38 @@ FLANNEL_PUBLIC int flannel_address_pool_release(struct flannel_address_pool *poo
  */
 FLANNEL_PUBLIC int flannel_address_pool_count(struct flannel_address_pool *pool, const char *container_id,
 					      const char *ifname, struct flannel_error **ret_error);
+
+/**
+ * flannel_address_pool_gc() - give back the addresses of all owners but these
+ * @pool:      a pool.
+ * @valid:     attachments that still exist; may be NULL if @n_valid is 0. Elements have exactly the size of their struct.
+ * @n_valid:   how many; 0 gives back all addresses.
+ * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * A file of a very old version, which names the container only, stays if any attachment of that container is in the list. Looks at
+ * every file; the time grows with the number of addresses, times the logarithm of @n_valid.
+ *
+ * Return: how many were given back, or negative: -EINVAL (an element without container id or interface name, or of a
+ * wrong size), -E2BIG, -ENOMEM, and what the file system says; addresses given back until then stay so. Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_address_pool_gc(struct flannel_address_pool *pool, const struct flannel_attachment_id *valid,
+					   size_t n_valid, struct flannel_error **ret_error);
+
+/**
+ * flannel_address_pool_check() - could an address of each set be allocated now
+ * @directory: path of a pool's directory, which need not exist.
+ * @ranges:    checked by flannel_address_ranges_check(); may be NULL if @n_ranges is 0.
+ * @n_ranges:  how many; 0 looks at the directory only.
+ * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * Makes no directory: one that is missing could be made if its nearest existing parent can be written to, and has all addresses
+ * free. Where all addresses of a set seem to be taken, those of earlier boots are given back first.
+ *
+ * Return: 0, or negative: -EINVAL, -ENOMEM, -ENOSPC (a set is exhausted, or the file system is full; the message tells), -EACCES, -EROFS,
+ * -ENOTDIR and what else the file system says. Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_address_pool_check(const char *directory, const struct flannel_address_range *ranges,
+					      size_t n_ranges, struct flannel_error **ret_error);
 
 FLANNEL_END_DECLS
 

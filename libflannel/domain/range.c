@@ -306,3 +306,45 @@ int fl_range_walk_next(struct fl_range_walk *walk, struct flannel_prefix *ret_ad
 	*ret_gateway = range->gateway;
 	return 1;
 }
+
+/* how many steps from a to b, which does not come before it; at most max */
+static uint32_t distance(const struct flannel_prefix *a, const struct flannel_prefix *b, uint32_t max)
+{
+	uint64_t steps = 0;
+
+	for (unsigned int i = 0; i < family_bits(a->family) / 8; i++) {
+		/* never negative, as b's leading bytes do not come before a's either */
+		steps = (steps << 8) + b->addr[i] - a->addr[i];
+		if (steps > UINT64_C(1) << 40)
+			return max;
+	}
+	return steps < max ? (uint32_t)steps : max;
+}
+
+/* the address n further on */
+static void add(struct flannel_prefix *address, uint32_t n)
+{
+	unsigned int n_bytes = family_bits(address->family) / 8;
+	uint64_t carry = n;
+
+	for (unsigned int i = 0; i < n_bytes && carry > 0; i++) {
+		uint8_t *byte = &address->addr[n_bytes - 1 - i];
+
+		carry += *byte;
+		*byte = (uint8_t)carry;
+		carry >>= 8;
+	}
+}
+
+void fl_range_walk_skip(struct fl_range_walk *walk, uint32_t n)
+{
+	const struct flannel_address_range *range = &walk->ranges[walk->at];
+
+	if (walk->current.family == AF_UNSPEC)
+		return;
+	n = distance(&walk->current, &range->end, n);
+	/* not past the place where the walk ends */
+	if (range_has(range, &walk->first) && compare(&walk->first, &walk->current) > 0)
+		n = distance(&walk->current, &walk->first, n + 1) - 1;
+	add(&walk->current, n);
+}

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <flannel/address.h>
 
@@ -45,5 +46,8 @@ void fl_range_walk_init(struct fl_range_walk *walk, const struct flannel_address
  * that of an address. */
 int fl_range_walk_next(struct fl_range_walk *walk, struct flannel_prefix *ret_address,
 		       struct flannel_prefix *ret_gateway);
+
+/* Goes on by up to n addresses, all of which are known to be taken: the next candidate comes after them. */
+void fl_range_walk_skip(struct fl_range_walk *walk, uint32_t n);
 
 #endif

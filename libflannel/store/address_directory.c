@@ -15,9 +15,6 @@
 
 #define AREA "address"
 
-/* longest content that can be an owner's: container ids have no limit of their own, but are file names elsewhere */
-#define CONTENT_MAX 4096
-
 /* white space that readers have always cut off */
 #define BLANKS " \t\r\n\v\f"
 
@@ -100,51 +97,78 @@ static const char *trim(const char *text, size_t *len)
 	return text + start;
 }
 
-/*
- * Makes the file of an address. An empty one is what a writer left that was killed between making and filling it: files
- * are filled with the lock held, and we hold it. It is made anew, since nobody would ever give that address back.
- */
-static int create_file(const struct fl_address_directory *directory, const char *name)
+int fl_address_owner_init(struct fl_address_owner *owner, const char *container_id, const char *ifname)
 {
-	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
-	int fd = openat(directory->fd, name, flags, 0600);
-	struct stat status;
+	size_t id_len;
+	const char *id = trim(container_id, &id_len);
+	size_t len;
+	int r = asprintf(&owner->text, "%.*s\r\n%s", (int)id_len, id, ifname);
 
-	if (fd >= 0 || errno != EEXIST)
-		return fd < 0 ? -errno : fd;
-	if (fstatat(directory->fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(status.st_mode) ||
-	    status.st_size > 0 || unlinkat(directory->fd, name, 0) < 0)
-		return -EEXIST;
-	fd = openat(directory->fd, name, flags, 0600);
-	return fd < 0 ? -errno : fd;
+	if (r < 0) {
+		owner->text = NULL;
+		return -ENOMEM;
+	}
+	(void)trim(owner->text, &len);
+	owner->len = len;
+	owner->id_len = id_len;
+	return 0;
+}
+
+void fl_address_owner_clear(struct fl_address_owner *owner)
+{
+	free(owner->text);
+	owner->text = NULL;
+}
+
+enum fl_address_match fl_address_file_match(const struct fl_address_file *file, const struct fl_address_owner *owner)
+{
+	if (!file->is_readable)
+		return FL_ADDRESS_NO_MATCH;
+	if (file->len == owner->len && memcmp(file->text, owner->text, owner->len) == 0)
+		return FL_ADDRESS_OWNED;
+	if (file->len == owner->id_len && memcmp(file->text, owner->text, owner->id_len) == 0)
+		return FL_ADDRESS_LEGACY;
+	return FL_ADDRESS_NO_MATCH;
 }
 
 int fl_address_directory_create(const struct fl_address_directory *directory, const struct flannel_prefix *address,
-				const struct fl_address_owner *owner, struct flannel_error **ret_error)
+				const struct fl_address_owner *owner, struct stat *ret_status,
+				struct flannel_error **ret_error)
 {
 	char name[FLANNEL_PREFIX_STRLEN];
-	FL_CLEANUP(fl_freep) char *content = NULL;
 	FL_CLEANUP(fl_closep) int fd = -1;
-	size_t id_len;
-	const char *id = trim(owner->container_id, &id_len);
-	int len = asprintf(&content, "%.*s\r\n%s", (int)id_len, id, owner->ifname);
 	int r;
 
-	if (len < 0) {
-		content = NULL;
-		return fl_error_oom(ret_error);
-	}
 	(void)flannel_prefix_format_address(address, name, sizeof(name));
-	fd = create_file(directory, name);
-	if (fd == -EEXIST)
+	fd = openat(directory->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 && errno == EEXIST)
 		return -EEXIST;
 	if (fd < 0)
-		return fl_error_set(ret_error, fd, AREA, NULL, "create %s/%s", directory->path, name);
-	r = write_text(fd, content, (size_t)len);
+		return fl_error_set(ret_error, -errno, AREA, NULL, "create %s/%s", directory->path, name);
+	r = write_text(fd, owner->text, owner->len);
+	if (r == 0 && fstat(fd, ret_status) < 0)
+		r = -errno;
 	if (r < 0) {
 		(void)unlinkat(directory->fd, name, 0);
 		return fl_error_set(ret_error, r, AREA, NULL, "write %s/%s", directory->path, name);
 	}
+	return 0;
+}
+
+int fl_address_directory_upgrade(const struct fl_address_directory *directory, const struct flannel_prefix *address,
+				 const struct fl_address_owner *owner, struct stat *ret_status,
+				 struct flannel_error **ret_error)
+{
+	char name[FLANNEL_PREFIX_STRLEN];
+	FL_CLEANUP(fl_closep) int fd = -1;
+
+	(void)flannel_prefix_format_address(address, name, sizeof(name));
+	fd = openat(directory->fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	/* written over, not anew: at no time is it a file without an owner */
+	if (fd < 0 || pwrite(fd, owner->text, owner->len, 0) != (ssize_t)owner->len ||
+	    ftruncate(fd, (off_t)owner->len) < 0 || fstat(fd, ret_status) < 0)
+		return fl_error_set(ret_error, errno != 0 ? -errno : -ENOSPC, AREA, NULL, "write %s/%s",
+				    directory->path, name);
 	return 0;
 }
 
@@ -161,68 +185,47 @@ int fl_address_directory_remove(const struct fl_address_directory *directory, co
 	return fl_error_set(ret_error, -errno, AREA, NULL, "remove %s/%s", directory->path, name);
 }
 
-/* the length of a small file's text in buf, which ends in zero; negative if it cannot be read or does not fit */
-static ssize_t read_text(const struct fl_address_directory *directory, const char *name, char *buf, size_t size)
+/* reads what is open as the file of an address */
+static void read_file(int fd, struct fl_address_file *file)
+{
+	struct stat status;
+	const char *text;
+	ssize_t n;
+
+	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+		return;
+	file->ino = status.st_ino;
+	file->changed = status.st_ctim;
+	n = read(fd, file->text, sizeof(file->text));
+	if (n < 0 || (size_t)n == sizeof(file->text))
+		return;
+	file->text[n] = '\0';
+	text = trim(file->text, &file->len);
+	memmove(file->text, text, file->len);
+	text = memmem(file->text, file->len, "\r\n", 2);
+	file->id_len = text ? (size_t)(text - file->text) : file->len;
+	file->is_readable = true;
+}
+
+/* the same for a name; false if it cannot be opened */
+static bool read_name(const struct fl_address_directory *directory, const char *name, struct fl_address_file *file)
 {
 	FL_CLEANUP(fl_closep) int fd = openat(directory->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	ssize_t len;
 
-	if (fd < 0)
-		return -errno;
-	len = read(fd, buf, size);
-	if (len < 0)
-		return -errno;
-	if ((size_t)len == size)
-		return -EFBIG;
-	buf[len] = '\0';
-	return len;
+	file->is_readable = false;
+	if (fd >= 0)
+		read_file(fd, file);
+	return fd >= 0;
 }
 
-/* appends an address */
-static int list_add(struct fl_address_list *list, const struct flannel_prefix *address)
+bool fl_address_directory_read(const struct fl_address_directory *directory, const struct flannel_prefix *address,
+			       struct fl_address_file *ret_file)
 {
-	struct flannel_prefix *larger;
-	size_t n_allocated = list->n_allocated > 0 ? 2 * list->n_allocated : 4;
+	char name[FLANNEL_PREFIX_STRLEN];
 
-	if (list->n == list->n_allocated) {
-		larger = reallocarray(list->addresses, n_allocated, sizeof(*larger));
-		if (!larger)
-			return -ENOMEM;
-		list->addresses = larger;
-		list->n_allocated = n_allocated;
-	}
-	list->addresses[list->n++] = *address;
-	return 0;
-}
-
-void fl_address_list_clear(struct fl_address_list *list)
-{
-	free(list->addresses);
-	memset(list, 0, sizeof(*list));
-}
-
-/* looks at one file: 1 if the owner's, 2 if it names just the container, 0 if neither */
-static int match_owner(const struct fl_address_directory *directory, const char *name,
-		       const struct fl_address_owner *owner)
-{
-	char buf[CONTENT_MAX];
-	size_t len;
-	size_t id_len;
-	const char *id = trim(owner->container_id, &id_len);
-	const char *content;
-
-	if (read_text(directory, name, buf, sizeof(buf)) < 0)
-		return 0;
-	content = trim(buf, &len);
-	if (len < id_len || memcmp(content, id, id_len) != 0)
-		return 0;
-	if (len == id_len)
-		return 2;
-	content += id_len;
-	len -= id_len;
-	if (len != 2 + strlen(owner->ifname) || memcmp(content, "\r\n", 2) != 0)
-		return 0;
-	return memcmp(content + 2, owner->ifname, len - 2) == 0 ? 1 : 0;
+	(void)flannel_prefix_format_address(address, name, sizeof(name));
+	ret_file->address = *address;
+	return read_name(directory, name, ret_file);
 }
 
 /* a second descriptor for reading the directory from its start, since readdir() moves the position */
@@ -236,72 +239,93 @@ static DIR *open_entries(const struct fl_address_directory *directory)
 	return entries;
 }
 
-int fl_address_directory_scan(const struct fl_address_directory *directory, const struct fl_address_owner *owner,
-			      struct fl_address_list *ret_owned, struct fl_address_list *ret_legacy,
+/* is it the name that an address has as a file, and the only one: not 010.0.0.1, not FD00::1 */
+static bool parse_name(const char *name, struct flannel_prefix *ret_address)
+{
+	char canonical[FLANNEL_PREFIX_STRLEN];
+
+	return !strchr(name, '/') && flannel_prefix_parse(name, ret_address) == 0 &&
+	       strcmp(flannel_prefix_format_address(ret_address, canonical, sizeof(canonical)), name) == 0;
+}
+
+int fl_address_directory_scan(const struct fl_address_directory *directory,
+			      int (*function)(void *userdata, const struct fl_address_file *file), void *userdata,
 			      struct flannel_error **ret_error)
 {
 	FL_CLEANUP(close_directory) DIR *entries = open_entries(directory);
-	FL_CLEANUP(fl_address_list_clear) struct fl_address_list owned = {0};
-	FL_CLEANUP(fl_address_list_clear) struct fl_address_list legacy = {0};
-	struct flannel_prefix address;
+	FL_CLEANUP(fl_freep) struct fl_address_file *file = malloc(sizeof(*file));
 	struct dirent *entry;
-	int match;
+	int r;
 
+	if (!file)
+		return fl_error_oom(ret_error);
 	if (!entries)
 		return fl_error_set(ret_error, -errno, AREA, NULL, "read directory %s", directory->path);
 	while ((errno = 0, entry = readdir(entries))) {
-		if (strchr(entry->d_name, '/') || flannel_prefix_parse(entry->d_name, &address) < 0)
+		if (!parse_name(entry->d_name, &file->address))
 			continue;
-		match = match_owner(directory, entry->d_name, owner);
-		if (match > 0 && list_add(match == 1 ? &owned : &legacy, &address) < 0)
-			return fl_error_oom(ret_error);
+		(void)read_name(directory, entry->d_name, file);
+		r = function(userdata, file);
+		if (r < 0)
+			return fl_error_set(ret_error, r, AREA, NULL, "read directory %s", directory->path);
 	}
 	if (errno != 0)
 		return fl_error_set(ret_error, -errno, AREA, NULL, "read directory %s", directory->path);
-	*ret_owned = owned;
-	*ret_legacy = legacy;
-	memset(&owned, 0, sizeof(owned));
-	memset(&legacy, 0, sizeof(legacy));
 	return 0;
 }
 
 /* last_reserved_ip.N */
-static void format_last_name(uint32_t set, char *buf, size_t size)
+static void format_position_name(uint32_t set, char *buf, size_t size)
 {
 	(void)snprintf(buf, size, "last_reserved_ip.%u", set);
 }
 
-struct flannel_prefix fl_address_directory_get_last(const struct fl_address_directory *directory, uint32_t set)
+void fl_address_position_open(const struct fl_address_directory *directory, uint32_t set,
+			      struct fl_address_position *ret_position)
 {
-	struct flannel_prefix last = {0};
 	char name[32];
 	char buf[2 * FLANNEL_PREFIX_STRLEN];
+	ssize_t n;
 	char *text;
 	size_t len;
 
-	format_last_name(set, name, sizeof(name));
-	if (read_text(directory, name, buf, sizeof(buf)) < 0)
-		return last;
+	memset(ret_position, 0, sizeof(*ret_position));
+	format_position_name(set, name, sizeof(name));
+	ret_position->fd = openat(directory->fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	n = ret_position->fd >= 0 ? read(ret_position->fd, buf, sizeof(buf) - 1) : -1;
+	if (n < 0)
+		return;
+	ret_position->len = (size_t)n;
+	buf[n] = '\0';
 	text = buf + (trim(buf, &len) - buf);
 	text[len] = '\0';
-	if (strchr(text, '/') || flannel_prefix_parse(text, &last) < 0)
-		memset(&last, 0, sizeof(last));
-	return last;
+	if (strchr(text, '/') || flannel_prefix_parse(text, &ret_position->last) < 0)
+		memset(&ret_position->last, 0, sizeof(ret_position->last));
 }
 
-int fl_address_directory_set_last(const struct fl_address_directory *directory, uint32_t set,
-				  const struct flannel_prefix *address, struct flannel_error **ret_error)
+void fl_address_position_close(struct fl_address_position *position)
+{
+	fl_closep(&position->fd);
+	position->fd = -1;
+}
+
+int fl_address_position_set(struct fl_address_position *position, const struct fl_address_directory *directory,
+			    uint32_t set, const struct flannel_prefix *address, struct flannel_error **ret_error)
 {
 	char name[32];
 	char text[FLANNEL_PREFIX_STRLEN];
-	FL_CLEANUP(fl_closep) int fd = -1;
-	int r;
+	size_t len;
+	ssize_t n;
 
-	format_last_name(set, name, sizeof(name));
-	(void)flannel_prefix_format_address(address, text, sizeof(text));
-	fd = openat(directory->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	r = fd < 0 ? -errno : write_text(fd, text, strlen(text));
-	if (r < 0)
-		return fl_error_set(ret_error, r, AREA, NULL, "write %s/%s", directory->path, name);
-	return 0;
+	format_position_name(set, name, sizeof(name));
+	len = strlen(flannel_prefix_format_address(address, text, sizeof(text)));
+	if (position->fd < 0)
+		position->fd = openat(directory->fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	n = position->fd >= 0 ? pwrite(position->fd, text, len, 0) : -1;
+	if (n == (ssize_t)len && (position->len <= len || ftruncate(position->fd, (off_t)len) == 0)) {
+		position->len = len;
+		position->last = *address;
+		return 0;
+	}
+	return fl_error_set(ret_error, n < 0 ? -errno : -ENOSPC, AREA, NULL, "write %s/%s", directory->path, name);
 }

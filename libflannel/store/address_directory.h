@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include <flannel/prefix.h>
 
@@ -21,18 +23,35 @@ struct fl_address_directory {
 	char *path; /* for messages */
 };
 
-/* who has an address */
+/* what a file may hold, and one more byte than that */
+#define FL_ADDRESS_TEXT_MAX 4096
+
+/* who has an address: the text of its file, which very old versions wrote without the interface */
 struct fl_address_owner {
-	const char *container_id; /* blanks around it do not count */
-	const char *ifname;
+	char *text; /* container id, CR LF, interface, without blanks around it */
+	size_t len;
+	size_t id_len; /* how much of it is the container id */
 };
 
-/* addresses that belong to an owner */
-struct fl_address_list {
-	struct flannel_prefix *addresses;
-	size_t n;
-	size_t n_allocated;
+/* blanks around the container id do not count */
+int fl_address_owner_init(struct fl_address_owner *owner, const char *container_id, const char *ifname);
+void fl_address_owner_clear(struct fl_address_owner *owner);
+
+/* a file in the directory, as it was read */
+struct fl_address_file {
+	struct flannel_prefix address; /* by its name */
+	uint64_t ino;
+	struct timespec changed;
+	bool is_readable; /* a regular file with a text of that size; else only its name counts */
+	size_t len;       /* of the text without blanks around it */
+	size_t id_len;    /* up to the first CR LF, or all */
+	char text[FL_ADDRESS_TEXT_MAX];
 };
+
+enum fl_address_match { FL_ADDRESS_NO_MATCH, FL_ADDRESS_OWNED, FL_ADDRESS_LEGACY /* names the container only */ };
+
+/* whose is it */
+enum fl_address_match fl_address_file_match(const struct fl_address_file *file, const struct fl_address_owner *owner);
 
 /* makes the directory (0755) with its parents if it is missing */
 int fl_address_directory_open(const char *path, struct fl_address_directory *ret_directory,
@@ -43,26 +62,45 @@ void fl_address_directory_close(struct fl_address_directory *directory);
 int fl_address_directory_lock(const struct fl_address_directory *directory, int *ret_fd,
 			      struct flannel_error **ret_error);
 
-/* Writes the owner's file of an address. -EEXIST (without an error object) if the address is taken; on any other failure
- * there is no file. */
+/* Writes the owner's file of an address; ret_status says what was made. -EEXIST (without an error object) if the address is
+ * taken; on any other failure there is no file. */
 int fl_address_directory_create(const struct fl_address_directory *directory, const struct flannel_prefix *address,
-				const struct fl_address_owner *owner, struct flannel_error **ret_error);
+				const struct fl_address_owner *owner, struct stat *ret_status,
+				struct flannel_error **ret_error);
+
+/* makes a file that names the container only name the interface, too */
+int fl_address_directory_upgrade(const struct fl_address_directory *directory, const struct flannel_prefix *address,
+				 const struct fl_address_owner *owner, struct stat *ret_status,
+				 struct flannel_error **ret_error);
 
 /* 1 removed, 0 was not there */
 int fl_address_directory_remove(const struct fl_address_directory *directory, const struct flannel_prefix *address,
 				struct flannel_error **ret_error);
 
-/* One pass over all files: the owner's addresses, and those whose file names the container only (as very old versions wrote
- * it). Files that cannot be read or that vanish are passed over. */
-int fl_address_directory_scan(const struct fl_address_directory *directory, const struct fl_address_owner *owner,
-			      struct fl_address_list *ret_owned, struct fl_address_list *ret_legacy,
+/* reads the file of an address; false if there is none that can be opened */
+bool fl_address_directory_read(const struct fl_address_directory *directory, const struct flannel_prefix *address,
+			       struct fl_address_file *ret_file);
+
+/* One pass over all files that have an address for a name. function returns 0, or a negative errno that ends it; what it does to
+ * files has no influence on what comes. */
+int fl_address_directory_scan(const struct fl_address_directory *directory,
+			      int (*function)(void *userdata, const struct fl_address_file *file), void *userdata,
 			      struct flannel_error **ret_error);
 
-void fl_address_list_clear(struct fl_address_list *list);
+/* where a set's search goes on: the file with the address that it gave out last */
+struct fl_address_position {
+	int fd; /* -1: there is no file yet */
+	size_t len;
+	struct flannel_prefix last; /* AF_UNSPEC if it is not known */
+};
 
-/* the address that a set gave out last; AF_UNSPEC if that is not known */
-struct flannel_prefix fl_address_directory_get_last(const struct fl_address_directory *directory, uint32_t set);
-int fl_address_directory_set_last(const struct fl_address_directory *directory, uint32_t set,
-				  const struct flannel_prefix *address, struct flannel_error **ret_error);
+/* never fails: a position that cannot be read is none */
+void fl_address_position_open(const struct fl_address_directory *directory, uint32_t set,
+			      struct fl_address_position *ret_position);
+void fl_address_position_close(struct fl_address_position *position);
+
+/* on failure the position may be lost, which just starts the next search from the front */
+int fl_address_position_set(struct fl_address_position *position, const struct fl_address_directory *directory,
+			    uint32_t set, const struct flannel_prefix *address, struct flannel_error **ret_error);
 
 #endif

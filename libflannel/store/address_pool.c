@@ -1,52 +1,43 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include <flannel/address.h>
+#include "store/address_pool.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/error.h"
-#include "domain/range.h"
-#include "store/address_directory.h"
-
 #define AREA "address"
-
-struct flannel_address_pool {
-	struct fl_address_directory directory;
-};
 
 FL_DEFINE_CLEANUP(struct flannel_address_pool *, flannel_address_pool_free)
 
-/* One allocation as it goes: what it is for, and what it has taken so far. */
-struct allocation {
-	const struct fl_address_directory *directory;
-	const struct flannel_address_request *request;
-	struct fl_address_owner owner;
-	struct fl_address_list owned; /* before this call, those of the container alone included */
-	bool *used;                   /* which of request->wanted were taken */
-	struct flannel_address *addresses;
-	size_t n_addresses;
-};
-
-int flannel_address_pool_open(const char *directory, struct flannel_address_pool **ret_pool,
-			      struct flannel_error **ret_error)
+int fl_address_pool_open(const char *directory, const struct fl_boot *boot, struct flannel_address_pool **ret_pool,
+			 struct flannel_error **ret_error)
 {
 	FL_CLEANUP(flannel_address_pool_freep) struct flannel_address_pool *pool = NULL;
 	int r;
 
-	if (!directory || directory[0] == '\0' || !ret_pool)
-		return fl_error_set(ret_error, -EINVAL, "argument", NULL, "open address pool");
 	pool = calloc(1, sizeof(*pool));
 	if (!pool)
 		return fl_error_oom(ret_error);
 	pool->directory.fd = -1;
+	pool->boot = *boot;
 	r = fl_address_directory_open(directory, &pool->directory, ret_error);
 	if (r < 0)
 		return r;
 	*ret_pool = FL_TAKE(pool);
 	return 0;
+}
+
+int flannel_address_pool_open(const char *directory, struct flannel_address_pool **ret_pool,
+			      struct flannel_error **ret_error)
+{
+	struct fl_boot boot;
+
+	if (!directory || directory[0] == '\0' || !ret_pool)
+		return fl_error_set(ret_error, -EINVAL, "argument", NULL, "open address pool");
+	boot = fl_boot_read();
+	return fl_address_pool_open(directory, &boot, ret_pool, ret_error);
 }
 
 struct flannel_address_pool *flannel_address_pool_free(struct flannel_address_pool *pool)
@@ -57,282 +48,213 @@ struct flannel_address_pool *flannel_address_pool_free(struct flannel_address_po
 	return NULL;
 }
 
-/* what every call needs; names the first thing that is missing */
-static int check_owner(const struct flannel_address_pool *pool, const char *container_id, const char *ifname,
-		       const char *operation, struct flannel_error **ret_error)
+/* what is wrong with the names of an owner, NULL if nothing */
+static const char *find_fault(const char *container_id, const char *ifname)
 {
-	const char *detail = NULL;
+	size_t blanks = container_id ? strspn(container_id, " \t\r\n\v\f") : 0;
+	size_t len;
 
-	if (!pool)
-		detail = "there is no pool";
-	else if (!container_id || container_id[strspn(container_id, " \t\r\n\v\f")] == '\0')
-		detail = "there is no container id";
-	else if (!ifname || ifname[0] == '\0')
-		detail = "there is no interface name";
-	if (detail)
-		return fl_error_set(ret_error, -EINVAL, "argument", detail, "%s", operation);
-	return 0;
+	if (!container_id || container_id[blanks] == '\0')
+		return "there is no container id";
+	len = strcspn(container_id + blanks, "\r\n");
+	if (container_id[blanks + len + strspn(container_id + blanks + len, " \t\r\n\v\f")] != '\0')
+		return "the container id has a line break";
+	if (!ifname || ifname[0] == '\0')
+		return "there is no interface name";
+	if (ifname[strcspn(ifname, " \t\r\n\v\f")] != '\0')
+		return "the interface name has a blank";
+	if (len + strlen(ifname) + 2 >= FL_ADDRESS_TEXT_MAX)
+		return "container id and interface name have more than 4000 bytes";
+	return NULL;
 }
 
-/* writes the file and then the place where the next search goes on; on failure both are as before, except that
- * last_reserved_ip.N may be empty, which just starts the next search from the front. -EEXIST: taken, no error object */
-static int take(struct allocation *allocation, uint32_t set, const struct flannel_prefix *address,
-		const struct flannel_prefix *gateway, struct flannel_error **ret_error)
+int fl_address_pool_check_owner(const struct flannel_address_pool *pool, const char *container_id, const char *ifname,
+				const char *operation, struct flannel_error **ret_error)
 {
-	struct flannel_address *taken = &allocation->addresses[allocation->n_addresses];
-	int r;
+	const char *fault = pool ? find_fault(container_id, ifname) : "there is no pool";
 
-	r = fl_address_directory_create(allocation->directory, address, &allocation->owner, ret_error);
-	if (r < 0)
-		return r;
-	r = fl_address_directory_set_last(allocation->directory, set, address, ret_error);
-	if (r < 0) {
-		(void)fl_address_directory_remove(allocation->directory, address, NULL);
-		return r;
-	}
-	*taken = (struct flannel_address){.size = sizeof(*taken), .address = *address, .gateway = *gateway};
-	allocation->n_addresses++;
-	return 0;
+	return fault ? fl_error_set(ret_error, -EINVAL, "argument", fault, "%s", operation) : 0;
 }
 
-/* takes the wanted address, which lies in ranges[index] */
-static int take_wanted(struct allocation *allocation, size_t wanted, size_t index, struct flannel_error **ret_error)
+int fl_address_pool_check_ranges(const struct flannel_address_range *ranges, size_t n_ranges, const char *operation,
+				 struct flannel_error **ret_error)
 {
-	const struct flannel_address_range *range = &allocation->request->ranges[index];
-	struct flannel_prefix address = allocation->request->wanted[wanted];
-	char text[FLANNEL_PREFIX_STRLEN];
-	int r;
-
-	address.plen = range->subnet.plen;
-	(void)flannel_prefix_format_address(&address, text, sizeof(text));
-	if (fl_range_same_address(&address, &range->gateway))
-		return fl_error_set(ret_error, -EINVAL, AREA, "it is the gateway of its range", "allocate %s", text);
-	r = take(allocation, range->set, &address, &range->gateway, ret_error);
-	if (r == -EEXIST)
-		return fl_error_set(ret_error, -EADDRINUSE, AREA, "it is taken", "allocate %s", text);
-	if (r == 0)
-		allocation->used[wanted] = true;
-	return r;
-}
-
-/* an owner has at most one address of a set, unless more are asked for by value */
-static int refuse_second(const struct allocation *allocation, uint32_t set, struct flannel_error **ret_error)
-{
-	const struct flannel_address_request *request = allocation->request;
-	char text[FLANNEL_PREFIX_STRLEN];
-
-	for (size_t i = 0; i < allocation->owned.n; i++) {
-		const struct flannel_prefix *address = &allocation->owned.addresses[i];
-
-		if (fl_range_find(request->ranges, request->n_ranges, set, address) < 0)
-			continue;
-		(void)flannel_prefix_format_address(address, text, sizeof(text));
-		return fl_error_set(ret_error, -EEXIST, AREA, "another address is not given",
-				    "allocate from range set %u for container %s: it has %s already", set,
-				    allocation->owner.container_id, text);
+	for (size_t i = 0; i < n_ranges; i++) {
+		if (ranges[i].start.family == AF_UNSPEC || ranges[i].end.family == AF_UNSPEC)
+			return fl_error_set(ret_error, -EINVAL, "argument", "the ranges were not checked", "%s",
+					    operation);
 	}
 	return 0;
 }
 
-/* takes the next free address of a set, in turn */
-static int take_next(struct allocation *allocation, uint32_t set, struct flannel_error **ret_error)
+/* removes an owner's addresses; those that name the container only if there are no others. How many; the lock is held */
+static int release_locked(struct fl_address_session *session, const struct fl_address_owner *owner,
+			  struct flannel_error **ret_error)
 {
-	const struct flannel_address_request *request = allocation->request;
-	struct flannel_prefix last = fl_address_directory_get_last(allocation->directory, set);
-	struct flannel_prefix address;
-	struct flannel_prefix gateway;
-	struct fl_range_walk walk;
-	char spans[200];
+	FL_CLEANUP(fl_address_list_clear) struct fl_address_list found = {0};
+	enum fl_address_match match = FL_ADDRESS_OWNED;
+	int n_released = 0;
 	int r;
 
-	r = refuse_second(allocation, set, ret_error);
-	if (r < 0)
-		return r;
-	fl_range_walk_init(&walk, request->ranges, request->n_ranges, set, &last);
-	while (fl_range_walk_next(&walk, &address, &gateway) > 0) {
-		r = take(allocation, set, &address, &gateway, ret_error);
-		if (r != -EEXIST)
-			return r;
+	r = fl_address_session_find(session, owner, match, &found, ret_error);
+	if (r == 0 && found.n == 0) {
+		match = FL_ADDRESS_LEGACY;
+		r = fl_address_session_find(session, owner, match, &found, ret_error);
 	}
-	return fl_error_set_retryable(ret_error, -ENOSPC, AREA, "no address is free", "allocate from range set %u (%s)",
-				      set,
-				      fl_range_describe(request->ranges, request->n_ranges, set, spans, sizeof(spans)));
-}
-
-/* takes one address of a set: the first wanted one that lies in it, else the next free one */
-static int take_from_set(struct allocation *allocation, uint32_t set, struct flannel_error **ret_error)
-{
-	const struct flannel_address_request *request = allocation->request;
-
-	for (size_t i = 0; i < request->n_wanted; i++) {
-		int index = allocation->used[i]
-				    ? -1
-				    : fl_range_find(request->ranges, request->n_ranges, set, &request->wanted[i]);
-
-		if (index >= 0)
-			return take_wanted(allocation, i, (size_t)index, ret_error);
+	for (size_t i = 0; r >= 0 && i < found.n; i++) {
+		r = fl_address_session_remove(session, &found.addresses[i], owner, match, ret_error);
+		n_released += r > 0;
 	}
-	return take_next(allocation, set, ret_error);
-}
-
-/* one address from each set; then every wanted address must have been used */
-static int take_all(struct allocation *allocation, struct flannel_error **ret_error)
-{
-	const struct flannel_address_request *request = allocation->request;
-	size_t n_sets = fl_range_count_sets(request->ranges, request->n_ranges);
-	char text[FLANNEL_PREFIX_STRLEN];
-	int r;
-
-	for (size_t set = 0; set < n_sets; set++) {
-		r = take_from_set(allocation, (uint32_t)set, ret_error);
-		if (r < 0)
-			return r;
-	}
-	for (size_t i = 0; i < request->n_wanted; i++) {
-		if (allocation->used[i])
-			continue;
-		(void)flannel_prefix_format_address(&request->wanted[i], text, sizeof(text));
-		return fl_error_set(ret_error, -EINVAL, AREA,
-				    "it lies in no range, or another wanted address of its range set was taken",
-				    "allocate %s", text);
-	}
-	return 0;
-}
-
-/* scans for what the owner has, takes the addresses, and takes all back if one fails; the lock is held */
-static int allocate_locked(struct allocation *allocation, struct flannel_error **ret_error)
-{
-	FL_CLEANUP(fl_address_list_clear) struct fl_address_list legacy = {0};
-	struct flannel_prefix *joined;
-	int r;
-
-	r = fl_address_directory_scan(allocation->directory, &allocation->owner, &allocation->owned, &legacy,
-				      ret_error);
-	if (r < 0)
-		return r;
-	if (legacy.n > 0) {
-		joined = reallocarray(allocation->owned.addresses, allocation->owned.n + legacy.n, sizeof(*joined));
-		if (!joined)
-			return fl_error_oom(ret_error);
-		memcpy(joined + allocation->owned.n, legacy.addresses, legacy.n * sizeof(*joined));
-		allocation->owned.addresses = joined;
-		allocation->owned.n += legacy.n;
-		allocation->owned.n_allocated = allocation->owned.n;
-	}
-	r = take_all(allocation, ret_error);
-	if (r < 0) {
-		for (size_t i = 0; i < allocation->n_addresses; i++)
-			(void)fl_address_directory_remove(allocation->directory, &allocation->addresses[i].address,
-							  NULL);
-	}
-	return r;
-}
-
-/* the parameters of an allocation */
-static int check_request(const struct flannel_address_pool *pool, const struct flannel_address_request *request,
-			 struct flannel_address_request *ret_request, struct flannel_error **ret_error)
-{
-	int r;
-
-	if (!request)
-		return fl_error_set(ret_error, -EINVAL, "argument", "there is no request", "allocate addresses");
-	r = fl_options_copy(ret_request, sizeof(*ret_request), sizeof(*ret_request), request,
-			    "struct flannel_address_request", ret_error);
-	if (r < 0)
-		return r;
-	r = check_owner(pool, ret_request->container_id, ret_request->ifname, "allocate addresses", ret_error);
-	if (r < 0)
-		return r;
-	if (!ret_request->ranges || ret_request->n_ranges == 0 || (!ret_request->wanted && ret_request->n_wanted > 0))
-		return fl_error_set(ret_error, -EINVAL, "argument", "there are no ranges, or no wanted addresses",
-				    "allocate addresses");
-	for (size_t i = 0; i < ret_request->n_ranges; i++) {
-		if (ret_request->ranges[i].start.family == AF_UNSPEC || ret_request->ranges[i].end.family == AF_UNSPEC)
-			return fl_error_set(ret_error, -EINVAL, "argument", "the ranges were not checked",
-					    "allocate addresses");
-	}
-	return 0;
-}
-
-int flannel_address_pool_allocate(struct flannel_address_pool *pool, const struct flannel_address_request *request,
-				  struct flannel_address *ret_addresses, struct flannel_error **ret_error)
-{
-	struct flannel_address_request checked;
-	FL_CLEANUP(fl_freep) struct flannel_address *addresses = NULL;
-	FL_CLEANUP(fl_freep) bool *used = NULL;
-	FL_CLEANUP(fl_closep) int lock = -1;
-	struct allocation allocation;
-	int r;
-
-	r = check_request(pool, request, &checked, ret_error);
-	if (r < 0)
-		return r;
-	if (!ret_addresses)
-		return fl_error_set(ret_error, -EINVAL, "argument", "there is no room for addresses",
-				    "allocate addresses");
-	addresses = calloc(fl_range_count_sets(checked.ranges, checked.n_ranges), sizeof(*addresses));
-	used = calloc(checked.n_wanted + 1, sizeof(*used));
-	if (!addresses || !used)
-		return fl_error_oom(ret_error);
-	r = fl_address_directory_lock(&pool->directory, &lock, ret_error);
-	if (r < 0)
-		return r;
-
-	allocation = (struct allocation){.directory = &pool->directory,
-					 .request = &checked,
-					 .owner = {checked.container_id, checked.ifname},
-					 .used = used,
-					 .addresses = addresses};
-	r = allocate_locked(&allocation, ret_error);
-	fl_address_list_clear(&allocation.owned);
-	if (r < 0)
-		return r;
-	memcpy(ret_addresses, addresses, allocation.n_addresses * sizeof(*addresses));
-	return (int)allocation.n_addresses;
+	return r < 0 ? r : n_released;
 }
 
 int flannel_address_pool_release(struct flannel_address_pool *pool, const char *container_id, const char *ifname,
 				 struct flannel_error **ret_error)
 {
-	FL_CLEANUP(fl_address_list_clear) struct fl_address_list owned = {0};
-	FL_CLEANUP(fl_address_list_clear) struct fl_address_list legacy = {0};
-	FL_CLEANUP(fl_closep) int lock = -1;
-	const struct fl_address_owner owner = {container_id, ifname};
-	const struct fl_address_list *found;
-	int n_released = 0;
+	FL_CLEANUP(fl_address_owner_clear) struct fl_address_owner owner = {0};
 	int r;
 
-	r = check_owner(pool, container_id, ifname, "release addresses", ret_error);
-	if (r == 0)
-		r = fl_address_directory_lock(&pool->directory, &lock, ret_error);
-	if (r == 0)
-		r = fl_address_directory_scan(&pool->directory, &owner, &owned, &legacy, ret_error);
+	r = fl_address_pool_check_owner(pool, container_id, ifname, "release addresses", ret_error);
 	if (r < 0)
 		return r;
+	if (fl_address_owner_init(&owner, container_id, ifname) < 0)
+		return fl_error_oom(ret_error);
+	r = fl_address_session_begin(&pool->session, &pool->directory, &pool->boot, ret_error);
+	if (r >= 0)
+		r = release_locked(&pool->session, &owner, ret_error);
+	fl_address_session_end(&pool->session);
+	return r;
+}
 
-	found = owned.n > 0 ? &owned : &legacy;
-	for (size_t i = 0; i < found->n; i++) {
-		r = fl_address_directory_remove(&pool->directory, &found->addresses[i], ret_error);
-		if (r < 0)
-			return r;
-		n_released += r;
-	}
-	return n_released;
+/* how many addresses an owner has, of whatever kind; the lock is held */
+static int count_locked(struct fl_address_session *session, const struct fl_address_owner *owner,
+			struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_address_list_clear) struct fl_address_list owned = {0};
+	FL_CLEANUP(fl_address_list_clear) struct fl_address_list legacy = {0};
+	int r = fl_address_session_find(session, owner, FL_ADDRESS_OWNED, &owned, ret_error);
+
+	if (r == 0)
+		r = fl_address_session_find(session, owner, FL_ADDRESS_LEGACY, &legacy, ret_error);
+	return r < 0 ? r : (int)(owned.n + legacy.n);
 }
 
 int flannel_address_pool_count(struct flannel_address_pool *pool, const char *container_id, const char *ifname,
 			       struct flannel_error **ret_error)
 {
-	FL_CLEANUP(fl_address_list_clear) struct fl_address_list owned = {0};
-	FL_CLEANUP(fl_address_list_clear) struct fl_address_list legacy = {0};
-	FL_CLEANUP(fl_closep) int lock = -1;
-	const struct fl_address_owner owner = {container_id, ifname};
+	FL_CLEANUP(fl_address_owner_clear) struct fl_address_owner owner = {0};
 	int r;
 
-	r = check_owner(pool, container_id, ifname, "count addresses", ret_error);
-	if (r == 0)
-		r = fl_address_directory_lock(&pool->directory, &lock, ret_error);
-	if (r == 0)
-		r = fl_address_directory_scan(&pool->directory, &owner, &owned, &legacy, ret_error);
-	return r < 0 ? r : (int)(owned.n + legacy.n);
+	r = fl_address_pool_check_owner(pool, container_id, ifname, "count addresses", ret_error);
+	if (r < 0)
+		return r;
+	if (fl_address_owner_init(&owner, container_id, ifname) < 0)
+		return fl_error_oom(ret_error);
+	r = fl_address_session_begin(&pool->session, &pool->directory, &pool->boot, ret_error);
+	if (r >= 0)
+		r = count_locked(&pool->session, &owner, ret_error);
+	fl_address_session_end(&pool->session);
+	return r;
+}
+
+/* a text somewhere */
+struct span {
+	const char *text;
+	size_t len;
+};
+
+/* whose addresses stay */
+struct valid {
+	struct fl_address_owner *owners;
+	size_t n;
+	struct span *texts; /* of their files; sorted */
+	struct span *ids;   /* container ids; sorted */
+};
+
+/* orders texts, for qsort() and bsearch() */
+static int compare_spans(const void *a, const void *b)
+{
+	const struct span *left = a;
+	const struct span *right = b;
+	size_t len = left->len < right->len ? left->len : right->len;
+	int order = memcmp(left->text, right->text, len);
+
+	return order != 0 ? order : (left->len > right->len) - (left->len < right->len);
+}
+
+/* for FL_CLEANUP */
+static void clear_valid(struct valid *valid)
+{
+	for (size_t i = 0; i < valid->n; i++)
+		fl_address_owner_clear(&valid->owners[i]);
+	free(valid->owners);
+	free(valid->texts);
+	free(valid->ids);
+}
+
+/* an attachment as an owner of addresses */
+static int add_valid(struct valid *valid, const struct flannel_address_pool *pool,
+		     const struct flannel_attachment_id *id, struct flannel_error **ret_error)
+{
+	struct fl_address_owner *owner = &valid->owners[valid->n];
+	int r;
+
+	if (id->size != sizeof(*id))
+		return fl_error_set(ret_error, id->size < sizeof(*id) ? -EINVAL : -E2BIG, "argument",
+				    "size of struct flannel_attachment_id", "collect addresses");
+	r = fl_address_pool_check_owner(pool, id->container_id, id->ifname, "collect addresses", ret_error);
+	if (r < 0)
+		return r;
+	if (fl_address_owner_init(owner, id->container_id, id->ifname) < 0)
+		return fl_error_oom(ret_error);
+	valid->texts[valid->n] = (struct span){owner->text, owner->len};
+	valid->ids[valid->n] = (struct span){owner->text, owner->id_len};
+	valid->n++;
+	return 0;
+}
+
+/* makes a list of attachments one that can be searched */
+static int make_valid(struct valid *valid, const struct flannel_address_pool *pool,
+		      const struct flannel_attachment_id *ids, size_t n_ids, struct flannel_error **ret_error)
+{
+	int r = 0;
+
+	valid->owners = calloc(n_ids + 1, sizeof(*valid->owners));
+	valid->texts = calloc(n_ids + 1, sizeof(*valid->texts));
+	valid->ids = calloc(n_ids + 1, sizeof(*valid->ids));
+	if (!valid->owners || !valid->texts || !valid->ids)
+		return fl_error_oom(ret_error);
+	for (size_t i = 0; r == 0 && i < n_ids; i++)
+		r = add_valid(valid, pool, &ids[i], ret_error);
+	qsort(valid->texts, valid->n, sizeof(*valid->texts), compare_spans);
+	qsort(valid->ids, valid->n, sizeof(*valid->ids), compare_spans);
+	return r;
+}
+
+/* does the owner of a file still exist; for fl_address_session_scan() */
+static bool is_valid(const void *userdata, const struct fl_address_file *file)
+{
+	const struct valid *valid = userdata;
+	const struct span text = {file->text, file->len};
+	const struct span *list = file->id_len == file->len ? valid->ids : valid->texts;
+
+	return bsearch(&text, list, valid->n, sizeof(*list), compare_spans) != NULL;
+}
+
+int flannel_address_pool_gc(struct flannel_address_pool *pool, const struct flannel_attachment_id *valid,
+			    size_t n_valid, struct flannel_error **ret_error)
+{
+	FL_CLEANUP(clear_valid) struct valid kept = {0};
+	int r;
+
+	if (!pool || (!valid && n_valid > 0))
+		return fl_error_set(ret_error, -EINVAL, "argument", NULL, "collect addresses");
+	r = make_valid(&kept, pool, valid, n_valid, ret_error);
+	if (r < 0)
+		return r;
+	r = fl_address_session_begin_blind(&pool->session, &pool->directory, &pool->boot, ret_error);
+	if (r >= 0)
+		r = fl_address_session_scan(&pool->session, is_valid, &kept, ret_error);
+	fl_address_session_end(&pool->session);
+	return r;
 }

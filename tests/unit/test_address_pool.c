@@ -1,157 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <criterion/criterion.h>
-
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <flannel/address.h>
-
-#include "base/cleanup.h"
-
-/* the directory of the test that runs (each runs in a process of its own) */
-static char directory[] = "/tmp/flannel-pool-XXXXXX";
-static char pool_path[64];
-
-/* makes an empty directory; the pool's own is one level down and does not exist yet */
-static void begin(void)
-{
-	cr_assert(mkdtemp(directory));
-	(void)snprintf(pool_path, sizeof(pool_path), "%s/net/n1", directory);
-	(void)umask(022);
-}
-
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
-{
-	(void)status;
-	(void)type;
-	(void)place;
-	return remove(path);
-}
-
-static void end(void)
-{
-	(void)nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
+#include "pool_lab.h"
 
 TestSuite(address_pool, .init = begin, .fini = end);
-
-static struct flannel_prefix P(const char *text) {
-	struct flannel_prefix prefix = {0};
-
-	if (text)
-		cr_assert_eq(flannel_prefix_parse(text, &prefix), 0, "%s", text);
-	return prefix;
-}
-
-static struct flannel_address_pool *
-open_pool(void)
-{
-	struct flannel_address_pool *pool = NULL;
-	struct flannel_error *error = NULL;
-
-	cr_assert_eq(flannel_address_pool_open(pool_path, &pool, &error), 0, "%s", flannel_error_get_message(error));
-	return pool;
-}
-
-/* the content of a file of the pool; "-" if there is none */
-static const char *content(const char *name)
-{
-	static char buf[200];
-	char path[512];
-	FILE *file;
-	size_t n;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", pool_path, name);
-	file = fopen(path, "re");
-	if (!file)
-		return "-";
-	n = fread(buf, 1, sizeof(buf) - 1, file);
-	buf[n] = '\0';
-	(void)fclose(file);
-	return buf;
-}
-
-/* writes a file of the pool as others would */
-static void write_file(const char *name, const char *text)
-{
-	char path[200];
-	FILE *file;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", pool_path, name);
-	file = fopen(path, "we");
-	cr_assert(file);
-	cr_assert_geq(fputs(text, file), 0);
-	cr_assert_eq(fclose(file), 0);
-}
-
-static mode_t mode_of(const char *name)
-{
-	struct stat status;
-	char path[200];
-
-	(void)snprintf(path, sizeof(path), "%s/%s", pool_path, name);
-	cr_assert_eq(stat(path, &status), 0, "%s", path);
-	return status.st_mode & 07777;
-}
-
-/* subnets of one set each; NULL ends the list. start and end of the first, if given */
-struct sets {
-	const char *subnets[3];
-	const char *start, *end;
-};
-
-static size_t make_ranges(const struct sets *sets, struct flannel_address_range *ranges)
-{
-	size_t n = 0;
-
-	for (; n < 3 && sets->subnets[n]; n++) {
-		ranges[n] = (struct flannel_address_range){
-			.size = sizeof(ranges[n]), .subnet = P(sets->subnets[n]), .set = (uint32_t)n};
-	}
-	ranges[0].start = P(sets->start);
-	ranges[0].end = P(sets->end);
-	cr_assert_eq(flannel_address_ranges_check(ranges, n, NULL), 0);
-	return n;
-}
-
-/* allocates; returns the first address as text, or the errno's name */
-static const char *allocate(struct flannel_address_pool *pool, const struct sets *sets, const char *id,
-			    const char *ifname, const char *wanted)
-{
-	static char text[FLANNEL_PREFIX_STRLEN];
-	struct flannel_address_range ranges[3];
-	struct flannel_address addresses[3];
-	const struct flannel_prefix address = P(wanted);
-	const struct flannel_address_request request = {
-		.size = sizeof(request),
-		.container_id = id,
-		.ifname = ifname,
-		.ranges = ranges,
-		.n_ranges = make_ranges(sets, ranges),
-		.wanted = wanted ? &address : NULL,
-		.n_wanted = wanted ? 1 : 0,
-	};
-	struct flannel_error *error = NULL;
-	int r = flannel_address_pool_allocate(pool, &request, addresses, &error);
-
-	if (r < 0) {
-		cr_expect_eq(flannel_error_get_code(error), r);
-		cr_expect_neq(flannel_error_get_message(error)[0], '\0');
-		flannel_error_unref(error);
-		return strerrorname_np(-r);
-	}
-	cr_expect_eq((size_t)r, request.n_ranges);
-	return flannel_prefix_format(&addresses[0].address, text, sizeof(text));
-}
 
 Test(address_pool, files_are_those_of_host_local)
 {
@@ -235,11 +85,14 @@ Test(address_pool, one_address_of_a_set_for_one_owner)
 	struct flannel_address_pool *pool = open_pool();
 
 	cr_expect_str_eq(allocate(pool, &sets, "c1", "eth0", NULL), "10.0.0.2/24");
-	cr_expect_str_eq(allocate(pool, &sets, "c1", "eth0", NULL), "EEXIST");
+	cr_expect_str_eq(allocate(pool, &sets, "c1", "eth0", NULL), "10.0.0.2/24");
+	cr_expect_str_eq(content("last_reserved_ip.0"), "10.0.0.2");
 	cr_expect_str_eq(allocate(pool, &sets, "c1", "eth1", NULL), "10.0.0.3/24");
+	cr_expect_str_eq(allocate(pool, &sets, "c1", "eth0", NULL), "10.0.0.2/24");
 	cr_expect_str_eq(allocate(pool, &other, "c1", "eth0", NULL), "10.0.1.2/24");
-	/* more by value */
+	/* more by value; then the lowest one is it */
 	cr_expect_str_eq(allocate(pool, &sets, "c1", "eth0", "10.0.0.9"), "10.0.0.9/24");
+	cr_expect_str_eq(allocate(pool, &sets, "c1", "eth0", NULL), "10.0.0.2/24");
 	cr_expect_eq(flannel_address_pool_count(pool, "c1", "eth0", NULL), 3);
 	cr_expect_eq(flannel_address_pool_release(pool, "c1", "eth0", NULL), 3);
 	cr_expect_eq(flannel_address_pool_count(pool, "c1", "eth1", NULL), 1);
@@ -296,20 +149,57 @@ Test(address_pool, failure_takes_back_only_its_own)
 	flannel_address_pool_free(pool);
 }
 
+Test(address_pool, a_call_that_ended_halfway_is_completed)
+{
+	const struct sets one = {.subnets = {"10.0.0.0/24"}};
+	const struct sets both = {.subnets = {"10.0.0.0/24", "10.0.1.0/24"}};
+	const struct sets full = {.subnets = {"10.0.0.0/24", "10.0.2.0/30"}};
+	struct flannel_address_pool *pool = open_pool();
+
+	cr_expect_str_eq(allocate(pool, &one, "c1", "eth0", NULL), "10.0.0.2/24");
+	cr_expect_str_eq(allocate(pool, &both, "c1", "eth0", NULL), "10.0.0.2/24");
+	cr_expect_str_eq(content("10.0.1.2"), "c1\r\neth0");
+	/* what it had before stays if the rest fails */
+	write_file("10.0.2.2", "other\r\neth0");
+	cr_expect_str_eq(allocate(pool, &full, "c1", "eth0", NULL), "ENOSPC");
+	cr_expect_str_eq(content("10.0.0.2"), "c1\r\neth0");
+	cr_expect_eq(flannel_address_pool_release(pool, "c1", "eth0", NULL), 2);
+	flannel_address_pool_free(pool);
+}
+
 Test(address_pool, files_of_very_old_versions)
 {
-	const struct sets sets = {.subnets = {"10.0.0.0/24"}};
 	struct flannel_address_pool *pool = open_pool();
 
 	write_file("10.0.0.7", "c1\n");
 	cr_expect_eq(flannel_address_pool_count(pool, "c1", "eth0", NULL), 1);
-	cr_expect_str_eq(allocate(pool, &sets, "c1", "eth0", NULL), "EEXIST");
+	cr_expect_eq(flannel_address_pool_count(pool, "c", "eth0", NULL), 0);
 	/* what names the interface, too, goes first */
 	write_file("10.0.0.8", "c1\r\neth0");
 	cr_expect_eq(flannel_address_pool_release(pool, "c1", "eth0", NULL), 1);
 	cr_expect_str_eq(content("10.0.0.7"), "c1\n");
 	cr_expect_eq(flannel_address_pool_release(pool, "c1", "eth0", NULL), 1);
 	cr_expect_str_eq(content("10.0.0.7"), "-");
+	flannel_address_pool_free(pool);
+}
+
+Test(address_pool, a_very_old_file_is_given_to_one_interface)
+{
+	const struct sets sets = {.subnets = {"10.0.0.0/24"}};
+	struct flannel_address_pool *pool = open_pool();
+
+	write_file("10.0.0.7", "  c1 \t \n                  \n");
+	write_file("10.0.0.8", "c2");
+	cr_expect_str_eq(allocate(pool, &sets, "c1", "eth0", NULL), "10.0.0.7/24");
+	cr_expect_str_eq(content("10.0.0.7"), "c1\r\neth0");
+	cr_expect_str_eq(allocate(pool, &sets, "c1", "eth1", NULL), "10.0.0.2/24");
+	cr_expect_str_eq(allocate(pool, &sets, "c1", "eth0", NULL), "10.0.0.7/24");
+	/* by value another one */
+	cr_expect_str_eq(allocate(pool, &sets, "c2", "eth0", "10.0.0.9"), "10.0.0.9/24");
+	cr_expect_str_eq(content("10.0.0.8"), "c2");
+	cr_expect_eq(flannel_address_pool_release(pool, "c1", "eth0", NULL), 1);
+	cr_expect_eq(flannel_address_pool_release(pool, "c1", "eth0", NULL), 0);
+	cr_expect_eq(flannel_address_pool_release(pool, "c1", "eth1", NULL), 1);
 	flannel_address_pool_free(pool);
 }
 
@@ -388,7 +278,11 @@ Test(address_pool, bad_calls)
 	cr_expect_eq(flannel_address_pool_allocate(pool, &request, NULL, NULL), -EINVAL);
 	request.container_id = " \n";
 	cr_expect_eq(flannel_address_pool_allocate(pool, &request, &address, NULL), -EINVAL);
+	request.container_id = "c1\r\nc2";
+	cr_expect_eq(flannel_address_pool_allocate(pool, &request, &address, NULL), -EINVAL);
 	request.container_id = "c1";
+	request.ifname = "eth 0";
+	cr_expect_eq(flannel_address_pool_allocate(pool, &request, &address, NULL), -EINVAL);
 	request.ifname = "";
 	cr_expect_eq(flannel_address_pool_allocate(pool, &request, &address, NULL), -EINVAL);
 	request.ifname = "eth0";

@@ -269,6 +269,77 @@ Test(range, walk_goes_once_around)
 	expect_walk(slash29, 7, NULL, "");
 }
 
+/* how many addresses from this one on are taken, if bit n of the bits says so of the address that ends in n */
+static uint32_t run_at(const struct flannel_prefix *address, uint32_t taken)
+{
+	uint32_t run = 0;
+
+	for (uint32_t at = address->addr[address->family == AF_INET ? 3 : 15] & 31; at + run < 32; run++) {
+		if ((taken >> (at + run) & 1) == 0)
+			break;
+	}
+	return run;
+}
+
+/* what a walk gives that is not taken; with skips of whole runs, or of one address after the other */
+static void walk_free(const struct flannel_address_range *ranges, size_t n, const char *last, uint32_t taken,
+		      bool skips, char *seen)
+{
+	struct flannel_prefix last_address = P(last);
+	struct flannel_prefix address;
+	struct flannel_prefix gateway;
+	struct fl_range_walk walk;
+	char buf[FLANNEL_PREFIX_STRLEN];
+	int n_steps = 0;
+
+	seen[0] = '\0';
+	fl_range_walk_init(&walk, ranges, n, 0, &last_address);
+	while (fl_range_walk_next(&walk, &address, &gateway) > 0) {
+		uint32_t run = run_at(&address, taken);
+
+		cr_assert_lt(n_steps++, 200, "the walk does not end");
+		if (run == 0)
+			strcat(strcat(seen, " "), show(&address, buf));
+		else if (skips)
+			fl_range_walk_skip(&walk, run - 1);
+	}
+}
+
+Test(range, walk_skips_what_is_taken)
+{
+	const struct text sets[][3] = {
+		{{.subnet = "10.0.0.0/27"}, {NULL, NULL, NULL, NULL, 0}},
+		{{"10.0.0.0/27", "10.0.0.3", "10.0.0.20", "10.0.0.9", 0}, {NULL, NULL, NULL, NULL, 0}},
+		{{"10.0.0.0/27", "10.0.0.8", "10.0.0.12", NULL, 0},
+		 {"10.0.1.0/27", "10.0.1.4", "10.0.1.30", "10.0.1.5", 0},
+		 {NULL, NULL, NULL, NULL, 0}},
+		{{.subnet = "255.255.255.224/27", .end = "255.255.255.255"}, {NULL, NULL, NULL, NULL, 0}},
+		{{.subnet = "fd00::ffff:ffe0/123"}, {NULL, NULL, NULL, NULL, 0}},
+	};
+	const char *const last[] = {NULL,       "10.0.0.2",  "10.0.0.10",       "10.0.0.12",       "10.0.0.30",
+				    "10.0.1.5", "10.0.1.30", "255.255.255.240", "fd00::ffff:fff0", "fd00::ffff:ffff"};
+	struct flannel_address_range ranges[MAX_RANGES];
+	char plain[2000], skipped[2000];
+	unsigned int seed = 1;
+
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+		size_t n = check(sets[i], ranges);
+
+		for (size_t j = 0; j < 1000; j++) {
+			/* long runs and short ones */
+			uint32_t bits = (uint32_t)rand_r(&seed) << 16 ^ (uint32_t)rand_r(&seed);
+			uint32_t taken = j % 3 == 0 ? bits : bits | bits >> 3 | bits << 7;
+			const char *from = last[j % (sizeof(last) / sizeof(last[0]))];
+
+			taken = j < 10 ? UINT32_MAX : taken;
+			walk_free(ranges, n, from, taken, false, plain);
+			walk_free(ranges, n, from, taken, true, skipped);
+			cr_expect_str_eq(skipped, plain, "set %zu from %s, taken %x:%s, not%s", i, from ? from : "-",
+					 taken, skipped, plain);
+		}
+	}
+}
+
 Test(range, describe)
 {
 	const struct text texts[] = {{"10.0.0.0/28", "10.0.0.4", "10.0.0.7", NULL, 0},

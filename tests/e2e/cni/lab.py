@@ -174,17 +174,13 @@ class Lab:
             name + " own": [a["local"] for _, a in own]}
 
     def files(self):
-        """
-        What is on disk. The directory of a pool with its lock and the place where it goes on stay for ever. An empty file of an
-        address is what a writer left that was killed: it belongs to nobody, and goes to the first who comes to that address.
-        """
+        """What is on disk. The directory of a pool with its lock, its index and the place where it goes on stay for ever."""
         seen = {}
-        for directory, _, names in os.walk(self.data()):
+        for directory, directories, names in os.walk(self.data()):
+            directories[:] = [d for d in directories if d != ".flannel"]
             for name in names:
                 path = os.path.join(directory, name)
                 if name == "lock" or name.startswith("last_reserved_ip."):
-                    continue
-                if os.path.getsize(path) == 0 and directory.startswith(self.data("net")):
                     continue
                 with open(path, errors="replace", newline="") as f:
                     seen[path[len(self.dir):]] = f.read()

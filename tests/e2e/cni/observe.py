@@ -286,7 +286,8 @@ def files():
     rows = {}
     for root, symbol in ((DATA, "@DATA@"), ("/var/lib/cni", "@VARLIB@"), ("/run/cni", "@RUNCNI@")):
         for directory, directories, names in os.walk(root):
-            directories.sort()
+            # host-local's index lies beside the networks' directories, for nobody else to read
+            directories[:] = sorted(d for d in directories if d != ".flannel")
             if root == DATA and os.path.basename(directory) == "bin":
                 directories[:] = names[:] = []
             for name in sorted(directories):
