@@ -8,7 +8,8 @@
 #include "cleanup.h"
 #include "decode.h"
 
-#define KEY "cni.dev/valid-attachments"
+/* runtimes send the list under both names, the specification has the second */
+static const char *const keys[] = {"cni.dev/valid-attachments", "cni.dev/attachments"};
 
 /* a text of one element that must be there */
 static int get_needed(struct json_object *object, const char *path, const char *key, const char **ret,
@@ -36,16 +37,16 @@ static int compare(const void *a, const void *b)
 }
 
 /* one element */
-static int parse_id(struct json_object *list, size_t index, struct flannel_attachment_id *ret_id,
+static int parse_id(struct json_object *list, const char *key, size_t index, struct flannel_attachment_id *ret_id,
 		    struct cni_error *error)
 {
 	struct flannel_attachment_id id = {.size = sizeof(id)};
 	struct json_object *object;
 	char path[CNI_PATH_SIZE];
 
-	if (cni_element_object(list, KEY, index, &object, error) < 0)
+	if (cni_element_object(list, key, index, &object, error) < 0)
 		return -1;
-	(void)cni_path_index(path, KEY, index);
+	(void)cni_path_index(path, key, index);
 	if (!object)
 		return cni_fail(error, CNI_ERROR_CONFIG, "%s is null, expected an attachment in use", path);
 	if (get_needed(object, path, "containerID", &id.container_id, error) < 0 ||
@@ -59,9 +60,14 @@ int cni_attachments_read(struct json_object *config, struct cni_attachments *ret
 {
 	CNI_CLEANUP(cni_attachments_clear) struct cni_attachments attachments = {0};
 	struct json_object *list = NULL;
-	int r = cni_get_array(config, "", KEY, &list, error);
+	const char *key = NULL;
 	size_t n;
+	int r = 0;
 
+	for (size_t i = 0; r == 0 && i < CNI_N_ELEMENTS(keys); i++) {
+		key = keys[i];
+		r = cni_get_array(config, "", key, &list, error);
+	}
 	if (r <= 0)
 		return r;
 	n = json_object_array_length(list);
@@ -69,7 +75,7 @@ int cni_attachments_read(struct json_object *config, struct cni_attachments *ret
 	if (!attachments.ids)
 		return cni_fail_oom(error);
 	for (; attachments.n < n; attachments.n++) {
-		if (parse_id(list, attachments.n, &attachments.ids[attachments.n], error) < 0)
+		if (parse_id(list, key, attachments.n, &attachments.ids[attachments.n], error) < 0)
 			return -1;
 	}
 	qsort(attachments.ids, n, sizeof(*attachments.ids), compare);

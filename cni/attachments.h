@@ -2,7 +2,7 @@
 #ifndef CNI_ATTACHMENTS_H
 #define CNI_ATTACHMENTS_H
 
-/* The attachments that GC leaves alone: the key cni.dev/valid-attachments of its configuration. */
+/* The attachments that GC leaves alone: the key cni.dev/valid-attachments, or cni.dev/attachments, of its configuration. */
 
 #include <json-c/json_object.h>
 #include <stdbool.h>

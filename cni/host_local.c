@@ -2,8 +2,11 @@
 
 /* The IPAM plugin host-local: gives out addresses that this node has, and remembers them in files. */
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
+#include "attachments.h"
 #include "cleanup.h"
 #include "ipam_config.h"
 #include "plugin.h"
@@ -106,9 +109,54 @@ static int check(const struct cni_request *request, struct json_object **ret_res
 	return 0;
 }
 
+/* STATUS: could ADD give out an address of each set? It makes nothing. */
+static int status(const struct cni_request *request, struct json_object **ret_result, struct cni_error *error)
+{
+	CNI_CLEANUP(cni_ipam_config_clear) struct cni_ipam_config config = {0};
+	CNI_CLEANUP(cni_flannel_errorp) struct flannel_error *cause = NULL;
+
+	(void)ret_result;
+	if (cni_ipam_config_read(request, &config, error) < 0)
+		return -1;
+	if (flannel_address_pool_check(config.directory, config.ranges, config.n_ranges, &cause) == 0)
+		return 0;
+	(void)cni_fail_flannel(error, cause, NULL);
+	error->code = CNI_ERROR_UNAVAILABLE;
+	return -1;
+}
+
+/* GC: the addresses of all attachments that the runtime does not name. A network that never had one gets no directory for that. */
+static int gc(const struct cni_request *request, struct json_object **ret_result, struct cni_error *error)
+{
+	CNI_CLEANUP(cni_ipam_config_clear) struct cni_ipam_config config = {0};
+	CNI_CLEANUP(cni_attachments_clear) struct cni_attachments valid = {0};
+	CNI_CLEANUP(cni_flannel_errorp) struct flannel_error *cause = NULL;
+	CNI_CLEANUP(free_pool) struct flannel_address_pool *pool = NULL;
+	struct stat present;
+	int r = cni_attachments_read(request->config, &valid, error);
+
+	(void)ret_result;
+	if (r == 0)
+		return cni_fail(error, CNI_ERROR_CONFIG,
+				"cni.dev/valid-attachments is missing, expected the list of attachments in use");
+	if (r < 0 || cni_ipam_config_read_directory(request, &config, error) < 0)
+		return -1;
+	if (stat(config.directory, &present) < 0 && errno == ENOENT)
+		return 0;
+	if (open_pool(&config, &pool, error) < 0)
+		return -1;
+	if (flannel_address_pool_gc(pool, valid.ids, valid.n, &cause) < 0)
+		return cni_fail_flannel(error, cause, NULL);
+	return 0;
+}
+
 const struct cni_plugin cni_plugin_host_local = {
 	.name = "host-local",
 	.about = "CNI host-local plugin " FLANNEL_VERSION " (libflannel)",
 	.is_ipam = true,
-	.run = {[CNI_VERB_ADD] = add, [CNI_VERB_DEL] = del, [CNI_VERB_CHECK] = check},
+	.run = {[CNI_VERB_ADD] = add,
+		[CNI_VERB_DEL] = del,
+		[CNI_VERB_CHECK] = check,
+		[CNI_VERB_STATUS] = status,
+		[CNI_VERB_GC] = gc},
 };

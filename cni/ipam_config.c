@@ -169,17 +169,36 @@ static int check_old_version(const struct cni_request *request, const struct cni
 		n_ipv4, n_ipv6, request->version);
 }
 
+/* may the sets be missing: STATUS is not told what the runtime will add to an ADD */
+static int may_lack_ranges(const struct cni_request *request, struct cni_error *error)
+{
+	struct json_object *capabilities = NULL;
+	bool is_on = false;
+
+	if (request->verb != CNI_VERB_STATUS)
+		return 0;
+	if (cni_get_object(request->config, "", "capabilities", &capabilities, error) < 0 ||
+	    (capabilities && cni_get_bool(capabilities, "capabilities", "ipRanges", &is_on, error) < 0))
+		return -1;
+	return is_on ? 1 : 0;
+}
+
 /* all range sets in their order: those of the runtime, the plain one, those of the network */
 static int read_ranges(const struct cni_request *request, struct json_object *ipam, struct json_object *runtime,
 		       struct cni_ipam_config *config, struct cni_error *error)
 {
 	CNI_CLEANUP(cni_flannel_errorp) struct flannel_error *cause = NULL;
+	int r;
 
 	if ((runtime && add_sets(runtime, "runtimeConfig", "ipRanges", config, error) < 0) ||
 	    add_plain_set(ipam, config, error) < 0 || add_sets(ipam, "ipam", "ranges", config, error) < 0)
 		return -1;
-	if (config->n_sets == 0)
+	if (config->n_sets == 0) {
+		r = may_lack_ranges(request, error);
+		if (r != 0)
+			return r < 0 ? -1 : 0;
 		return cni_fail(error, CNI_ERROR_INTERNAL, "ipam.ranges is missing, expected at least one range set");
+	}
 	if (flannel_address_ranges_check(config->ranges, config->n_ranges, &cause) < 0)
 		return cni_fail_flannel(error, cause, NULL);
 	return check_old_version(request, config, error);

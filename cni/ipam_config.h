@@ -23,7 +23,7 @@ struct cni_ipam_config {
 int cni_ipam_config_read_directory(const struct cni_request *request, struct cni_ipam_config *ret_config,
 				   struct cni_error *error);
 
-/* everything, checked */
+/* everything, checked; STATUS may lack the ranges where the runtime is to name them */
 int cni_ipam_config_read(const struct cni_request *request, struct cni_ipam_config *ret_config,
 			 struct cni_error *error);
 

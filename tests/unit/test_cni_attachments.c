@@ -54,8 +54,12 @@ Test(cni_attachments, a_missing_list_is_no_empty_list)
 	} cases[] = {
 		{"{}", 0},
 		{"{\"cni.dev/valid-attachments\": null}", 0},
-		{"{\"cni.dev/attachments\": []}", 0},
+		{"{\"cni.dev/attachments\": null}", 0},
 		{"{\"cni.dev/valid-attachments\": []}", 1},
+		/* the specification's name for it; of both, the one that the reference calls it */
+		{"{\"cni.dev/attachments\": []}", 1},
+		{"{\"cni.dev/attachments\": [7], \"cni.dev/valid-attachments\": []}", 1},
+		{"{\"cni.dev/attachments\": [], \"cni.dev/valid-attachments\": null}", 1},
 	};
 
 	for (size_t i = 0; i < CNI_N_ELEMENTS(cases); i++) {
