@@ -20,9 +20,9 @@ FLANNEL_BEGIN_DECLS
  * calling thread, and every descriptor it opens is close-on-exec.
  *
  * Threads: a netlink socket inside another namespace can be opened, and its settings written, only from within it. So
- * flannel_attachment_attach(), flannel_attachment_detach() and flannel_veth_ensure(), and with the option netns_fd
- * every call that touches the kernel, may start a short thread (signals blocked, joined before the call returns). A
- * context with FLANNEL_CONTEXT_SINGLE_THREADED enters and leaves the namespace itself instead.
+ * flannel_attachment_attach(), flannel_attachment_detach(), flannel_veth_ensure() and flannel_veth_get(), and with the
+ * option netns_fd every call that touches the kernel, may start a short thread (signals blocked, joined before the call
+ * returns). A context with FLANNEL_CONTEXT_SINGLE_THREADED enters and leaves the namespace itself instead.
  */
 
 struct flannel_context;

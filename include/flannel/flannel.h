@@ -9,6 +9,7 @@
 #include <flannel/address.h>
 #include <flannel/attachment.h>
 #include <flannel/attachment_id.h>
+#include <flannel/bandwidth.h>
 #include <flannel/context.h>
 #include <flannel/error.h>
 #include <flannel/event.h>

@@ -131,6 +131,25 @@ FLANNEL_PUBLIC int flannel_veth_ensure(struct flannel_context *context, const st
 				       struct flannel_link *ret_link, struct flannel_error **ret_error);
 
 /**
+ * flannel_veth_get() - find the end of a veth pair whose other end is in another namespace
+ * @context:       context; the end is looked for in its namespace.
+ * @peer_netns_fd: namespace of the other end, an open /proc/PID/ns/net.
+ * @peer_name:     name of the other end there.
+ * @ret_link:      set on success to what this end is; .size set by the caller.
+ * @ret_error:     NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * Return: 0, or negative:
+ *   -EINVAL  bad name, or @peer_netns_fd is no network namespace
+ *   -ENODEV  there is no link of that name
+ *   -ENXIO   it is no end of a veth pair, or this end is not in the context's namespace
+ *   -ENOMEM, and what the kernel says.
+ *
+ * Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_veth_get(struct flannel_context *context, int peer_netns_fd, const char *peer_name,
+				    struct flannel_link *ret_link, struct flannel_error **ret_error);
+
+/**
  * flannel_link_remove() - delete a link, if it exists
  * @context:   context.
  * @name:      interface name.

@@ -230,6 +230,53 @@ int flannel_veth_ensure(struct flannel_context *context, const struct flannel_ve
 	return r;
 }
 
+/* the other end, where it is */
+static int get_peer(struct flannel_context *context, int netns_fd, const char *name, struct fl_link_info *ret_info,
+		    struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_rtnl_closep) struct fl_rtnl *rtnl = NULL;
+	int r = fl_netns_check(netns_fd, ret_error);
+
+	if (r >= 0)
+		r = fl_rtnl_open(netns_fd, context->single_threaded, &rtnl, ret_error);
+	if (r >= 0)
+		r = fl_link_get(rtnl, name, ret_info, ret_error);
+	if (r == 0)
+		return fl_error_set(ret_error, -ENODEV, "rtnl", "there is none", "get link %s in the container", name);
+	return r;
+}
+
+int flannel_veth_get(struct flannel_context *context, int peer_netns_fd, const char *peer_name,
+		     struct flannel_link *ret_link, struct flannel_error **ret_error)
+{
+	struct fl_link_info peer, info;
+	struct fl_rtnl *rtnl;
+	int r;
+
+	if (!context || !ret_link || !fl_ifname_is_valid(peer_name))
+		return fl_error_set(ret_error, -EINVAL, "argument",
+				    "expected a context, an interface name and room for the answer",
+				    "find the other end of \"%s\"", peer_name ? peer_name : "");
+	if (ret_link->size != sizeof(*ret_link))
+		return fl_error_set(ret_error, -EINVAL, "argument", "its size is wrong", "ret_link");
+	r = get_peer(context, peer_netns_fd, peer_name, &peer, ret_error);
+	if (r >= 0)
+		r = fl_context_get_rtnl(context, &rtnl, ret_error);
+	if (r < 0)
+		return r;
+	if (strcmp(peer.kind, "veth") != 0)
+		return fl_error_set(ret_error, -ENXIO, "attachment", "it is no veth pair",
+				    "find the other end of %s in the container", peer_name);
+	r = fl_link_get_by_index(rtnl, peer.peer_ifindex, &info, ret_error);
+	if (r < 0)
+		return r;
+	if (r == 0 || strcmp(info.kind, "veth") != 0 || info.peer_ifindex != peer.ifindex)
+		return fl_error_set(ret_error, -ENXIO, "attachment", "it is not here",
+				    "find the other end of %s in the container", peer_name);
+	fl_link_describe(&info, ret_link);
+	return 0;
+}
+
 int flannel_link_remove(struct flannel_context *context, const char *name, struct flannel_error **ret_error)
 {
 	struct fl_link_info info;
