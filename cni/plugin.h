@@ -49,6 +49,7 @@ const struct cni_plugin *cni_plugin_find(const char *name);
 /* ADD, DEL, ... */
 const char *cni_verb_name(enum cni_verb verb);
 
+extern const struct cni_plugin cni_plugin_bandwidth;
 extern const struct cni_plugin cni_plugin_bridge;
 extern const struct cni_plugin cni_plugin_flannel;
 extern const struct cni_plugin cni_plugin_host_local;
