@@ -13,6 +13,7 @@
 
 #include <flannel/flannel.h>
 
+#include "bridge_check.h"
 #include "bridge_config.h"
 #include "cleanup.h"
 #include "decode.h"
@@ -341,20 +342,15 @@ static int del(const struct cni_request *request, struct json_object **ret_resul
 	return run_ipam(request, config.ipam, error);
 }
 
-/* CHECK, as far as it goes: the IPAM's, and that there is a result to compare with */
+/* CHECK: the IPAM's, then what can be seen */
 static int check(const struct cni_request *request, struct json_object **ret_result, struct cni_error *error)
 {
 	CNI_CLEANUP(cni_bridge_config_clear) struct cni_bridge_config config = {0};
-	CNI_CLEANUP(cni_result_clear) struct cni_result previous = {0};
-	struct json_object *object = NULL;
 
 	(void)ret_result;
-	if (cni_bridge_config_read(request, &config, error) < 0 || run_ipam(request, config.ipam, error) < 0 ||
-	    cni_get_object(request->config, "", "prevResult", &object, error) < 0)
+	if (cni_bridge_config_read(request, &config, error) < 0 || run_ipam(request, config.ipam, error) < 0)
 		return -1;
-	if (!object)
-		return cni_fail(error, CNI_ERROR_INTERNAL, "prevResult is missing, expected the result of ADD");
-	return cni_result_parse_previous(object, request->version, &previous, error);
+	return cni_bridge_check(request, &config, error);
 }
 
 /* STATUS is that of the IPAM */

@@ -161,6 +161,63 @@ FLANNEL_PUBLIC int flannel_veth_get(struct flannel_context *context, int peer_ne
 FLANNEL_PUBLIC int flannel_link_remove(struct flannel_context *context, const char *name,
 				       struct flannel_error **ret_error);
 
+/** FLANNEL_KIND_SIZE - bytes of a link's kind, "bridge" or "veth", with its terminating zero */
+#define FLANNEL_KIND_SIZE 16
+
+/**
+ * struct flannel_link_status - all that is asked of a link
+ * @size:           sizeof(struct flannel_link_status), set by the caller.
+ * @link:           index, MTU, name and MAC address; the last is "" if it has none of six bytes.
+ * @kind:           "bridge", "veth" and so on; "" for physical devices and the loopback.
+ * @flags:          IFF_UP and so on, see netdevice(7).
+ * @master_ifindex: index of the bridge that it is a port of; 0 for none.
+ * @peer_ifindex:   of a veth, index of the other end in the namespace of that; else 0 or the link that it is on.
+ * @promiscuity:    how many users want it promiscuous, packet captures included.
+ */
+struct flannel_link_status {
+	size_t size;
+	struct flannel_link link;
+	char kind[FLANNEL_KIND_SIZE];
+	uint32_t flags;
+	uint32_t master_ifindex;
+	uint32_t peer_ifindex;
+	uint32_t promiscuity;
+};
+
+/**
+ * flannel_link_get() - look at one link
+ * @context:    context; its option netns_fd says in which namespace the link is.
+ * @name:       interface name.
+ * @ret_status: set if the result is 1; .size set by the caller.
+ * @ret_error:  NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * One request, whose cost does not depend on other links. Needs no privilege.
+ *
+ * Return: 1, 0 if there is no such link, or negative: -EINVAL (a parameter is NULL, bad name or size), and what the kernel
+ * says. Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_link_get(struct flannel_context *context, const char *name,
+				    struct flannel_link_status *ret_status, struct flannel_error **ret_error);
+
+/**
+ * flannel_link_get_addresses() - the addresses of one link
+ * @context:       context; its option netns_fd says in which namespace the link is.
+ * @name:          interface name.
+ * @ret_addresses: room for @n_max addresses; those of the link in the kernel's order, each with its network's length. May
+ *                 be NULL if @n_max is 0.
+ * @n_max:         how many there is room for.
+ * @ret_n:         set on success: how many there are, which may be more than @n_max.
+ * @ret_error:     NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * Those of both families, link-local ones included. Needs no privilege.
+ *
+ * Return: 0, or negative: -EINVAL (a parameter is NULL, bad name), -ENODEV (no such link), -ENOMEM, and what the kernel
+ * says. Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_link_get_addresses(struct flannel_context *context, const char *name,
+					      struct flannel_prefix *ret_addresses, size_t n_max, size_t *ret_n,
+					      struct flannel_error **ret_error);
+
 /**
  * enum flannel_link_setting - which members of struct flannel_link_settings count
  * @FLANNEL_LINK_SETTING_MAC:           .mac

@@ -127,6 +127,25 @@ FLANNEL_PUBLIC struct flannel_route_set *flannel_route_set_free(struct flannel_r
  */
 FLANNEL_PUBLIC struct flannel_route_set *flannel_route_set_abandon(struct flannel_route_set *set);
 
+/**
+ * flannel_route_exists() - is there a route to a destination
+ * @context:   context; its option netns_fd says in which namespace.
+ * @dst:       destination, just this network.
+ * @via:       gateway of the same family; NULL or AF_UNSPEC takes any, and none. A route with several next hops is taken to
+ *             have it.
+ * @table:     routing table; 0 means main (254).
+ * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * It may belong to anybody, and need be in no set. The kernel sends the whole table, so this is for namespaces of
+ * containers, where it is small. Needs no privilege.
+ *
+ * Return: 1, 0 if there is none, or negative: -EINVAL (a parameter is NULL or of another family), -ENOMEM, and what the
+ * kernel says. Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_route_exists(struct flannel_context *context, const struct flannel_prefix *dst,
+					const struct flannel_prefix *via, uint32_t table,
+					struct flannel_error **ret_error);
+
 FLANNEL_END_DECLS
 
 #endif

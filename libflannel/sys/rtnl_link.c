@@ -133,6 +133,7 @@ static const struct nla_policy link_policy[IFLA_MAX + 1] = {
 	[IFLA_TXQLEN] = {.type = NLA_U32},
 	[IFLA_LINK] = {.type = NLA_U32},
 	[IFLA_MASTER] = {.type = NLA_U32},
+	[IFLA_PROMISCUITY] = {.type = NLA_U32},
 	[IFLA_OPERSTATE] = {.type = NLA_U8},
 	[IFLA_IFALIAS] = {.type = NLA_STRING},
 	[IFLA_LINKINFO] = {.type = NLA_NESTED},
@@ -164,6 +165,7 @@ int fl_link_parse(const struct nlmsghdr *header, struct fl_link_info *ret_info)
 	info.txqlen = get_u32(tb[IFLA_TXQLEN]);
 	info.master_ifindex = get_u32(tb[IFLA_MASTER]);
 	info.peer_ifindex = get_u32(tb[IFLA_LINK]);
+	info.promiscuity = get_u32(tb[IFLA_PROMISCUITY]);
 	info.operstate = tb[IFLA_OPERSTATE] ? nla_get_u8(tb[IFLA_OPERSTATE]) : 0;
 	info.refuses_ra = refuses_ra(tb[IFLA_AF_SPEC]);
 	info.has_mac = tb[IFLA_ADDRESS] && nla_len(tb[IFLA_ADDRESS]) == FL_MAC_LEN;

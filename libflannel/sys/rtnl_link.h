@@ -14,8 +14,9 @@ struct fl_link_info {
 	char alias[64];
 	uint32_t ifindex;
 	uint32_t mtu;
-	uint32_t txqlen; /* packets */
-	uint32_t flags;  /* IFF_UP, IFF_PROMISC ..., see netdevice(7) */
+	uint32_t txqlen;      /* packets */
+	uint32_t promiscuity; /* how many want it promiscuous */
+	uint32_t flags;       /* IFF_UP, IFF_PROMISC ..., see netdevice(7) */
 	uint32_t master_ifindex;
 	uint32_t peer_ifindex; /* IFLA_LINK: veth's other end, in its namespace */
 	uint8_t operstate;     /* IF_OPER_UP is 6 (RFC 2863) */

@@ -27,8 +27,9 @@ int fl_route_append(struct fl_rtnl *rtnl, const struct fl_route *route, struct f
 int fl_route_execute_batch(struct fl_rtnl *rtnl, const struct fl_operation *operations, size_t n_operations,
 			   int *results, struct flannel_error **errors, struct flannel_error **ret_error);
 
-/* which routes of table main a list has; zero in a field means any */
+/* which routes a list has; zero in a field means any */
 struct fl_route_filter {
+	uint32_t table;            /* 0 means main */
 	int family;                /* AF_INET, AF_INET6; needed */
 	uint8_t protocol;          /* the kernel filters */
 	struct flannel_prefix dst; /* just this destination; filtered here */

@@ -137,20 +137,20 @@ static int parse_message(const struct nlmsghdr *header, struct nlattr *tb[RTA_MA
 }
 
 /*
- * Is it one that lists have: a route of table main, not a cached copy, of a type that can be wanted. Those for a type of
+ * Is it one that lists have: a route of the table, not a cached copy, of a type that can be wanted. Those for a type of
  * service or a source have another key in the kernel, so that they are in nobody's way.
  */
-static bool is_listed(const struct rtmsg *header, uint32_t table)
+static bool is_listed(const struct rtmsg *header, uint32_t table, uint32_t wanted_table)
 {
-	if (table != RT_TABLE_MAIN || (header->rtm_flags & RTM_F_CLONED) || header->rtm_tos != 0 ||
+	if (table != wanted_table || (header->rtm_flags & RTM_F_CLONED) || header->rtm_tos != 0 ||
 	    header->rtm_src_len != 0)
 		return false;
 	return header->rtm_type == RTN_UNICAST || header->rtm_type == RTN_BLACKHOLE ||
 	       header->rtm_type == RTN_UNREACHABLE || header->rtm_type == RTN_PROHIBIT;
 }
 
-/* fl_route_parse() with a memory for link names */
-static int parse_route(struct fl_rtnl *rtnl, struct link_cache *cache, const struct nlmsghdr *message,
+/* fl_route_parse() for any one table, with a memory for link names */
+static int parse_route(struct fl_rtnl *rtnl, struct link_cache *cache, uint32_t table, const struct nlmsghdr *message,
 		       struct fl_route *ret_route)
 {
 	const struct rtmsg *header = nlmsg_data(message);
@@ -161,7 +161,7 @@ static int parse_route(struct fl_rtnl *rtnl, struct link_cache *cache, const str
 	if (parse_message(message, tb) < 0)
 		return -EBADMSG;
 	route.table = tb[RTA_TABLE] ? nla_get_u32(tb[RTA_TABLE]) : header->rtm_table;
-	if (!is_listed(header, route.table))
+	if (!is_listed(header, route.table, table))
 		return 0;
 	route.dst.family = header->rtm_family;
 	if (tb[RTA_DST] &&
@@ -188,13 +188,14 @@ int fl_route_parse(struct fl_rtnl *rtnl, const struct nlmsghdr *header, struct f
 {
 	struct link_cache cache = {0};
 
-	return parse_route(rtnl, &cache, header, ret_route);
+	return parse_route(rtnl, &cache, RT_TABLE_MAIN, header, ret_route);
 }
 
 /* a list on its way */
 struct listing {
 	struct fl_rtnl *rtnl;
 	const struct fl_route_filter *filter;
+	uint32_t table;
 	struct link_cache cache;
 };
 
@@ -204,7 +205,7 @@ static int parse_item(void *userdata, const struct nlmsghdr *header, void *ret_i
 	struct listing *listing = userdata;
 	const struct fl_route_filter *filter = listing->filter;
 	struct fl_route *route = ret_item;
-	int r = parse_route(listing->rtnl, &listing->cache, header, route);
+	int r = parse_route(listing->rtnl, &listing->cache, listing->table, header, route);
 
 	if (r <= 0)
 		return r;
@@ -218,10 +219,10 @@ int fl_route_list(struct fl_rtnl *rtnl, const struct fl_route_filter *filter, st
 {
 	const struct rtmsg header = {
 		.rtm_family = (uint8_t)filter->family,
-		.rtm_table = RT_TABLE_MAIN,
 		.rtm_protocol = filter->protocol,
 	};
-	struct listing listing = {.rtnl = rtnl, .filter = filter};
+	struct listing listing = {
+		.rtnl = rtnl, .filter = filter, .table = filter->table ? filter->table : RT_TABLE_MAIN};
 	FL_CLEANUP(fl_rtnl_message_freep)
 	struct nl_msg *message = fl_rtnl_message(RTM_GETROUTE, 0, &header, sizeof(header));
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
@@ -229,7 +230,7 @@ int fl_route_list(struct fl_rtnl *rtnl, const struct fl_route_filter *filter, st
 	size_t n = 0;
 	int r;
 
-	if (!message)
+	if (!message || nla_put_u32(message, RTA_TABLE, listing.table) < 0)
 		return fl_error_oom(ret_error);
 	r = fl_rtnl_list(rtnl, message, sizeof(**ret_routes), parse_item, &listing, &routes, &n, &error, "list routes");
 	/* a namespace has no table before its first route */
