@@ -3,21 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "base/error.h"
 
 /* First buffer for a file that does not tell its size, such as those in /proc. */
 #define READ_START 4096
-
-/* How many random names to try before believing that something else is wrong. */
-#define TEMPORARY_TRIES 16
 
 /* reads until the end or until buf is full; returns the number of bytes or a negative errno */
 static ssize_t read_full(int fd, char *buf, size_t size)
@@ -115,24 +111,19 @@ static int write_full(int fd, const char *text, size_t len)
 	return 0;
 }
 
-/* opens a new file ".name.random" in the directory, so far without permissions for others; returns its descriptor */
+/*
+ * Opens a new file ".name.new" in the directory, so far without permissions for others; returns its descriptor. Always the
+ * same name: what a writer that was killed left behind is replaced by the next one, and does not pile up.
+ */
 static int open_temporary(int directory_fd, const char *name, char *temporary, size_t size)
 {
-	for (int i = 0; i < TEMPORARY_TRIES; i++) {
-		uint64_t random;
-		int fd;
+	int fd;
 
-		if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
-			return -errno;
-		/* a name of the full 255 bytes is cut to leave room for the rest */
-		(void)snprintf(temporary, size, ".%.200s.%016" PRIx64, name, random);
-		fd = openat(directory_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (fd >= 0)
-			return fd;
-		if (errno != EEXIST)
-			return -errno;
-	}
-	return -EEXIST;
+	/* a name of the full 255 bytes is cut to leave room for the rest */
+	(void)snprintf(temporary, size, ".%.200s.new", name);
+	(void)unlinkat(directory_fd, temporary, 0); /* what stays nevertheless is in the way of the next call */
+	fd = openat(directory_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
 }
 
 /* writes text to the temporary file and makes it name; the caller removes temporary if this fails */

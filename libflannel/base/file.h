@@ -13,7 +13,8 @@ int fl_file_read(const char *path, size_t max, char **ret_text, size_t *ret_len,
 /*
  * Replaces path as a whole: a temporary file in the same directory, written, synced, renamed. Readers see the old or
  * the new content, never a part. mode counts for a new file only; an existing regular file keeps its permissions.
- * The temporary file is gone on failure.
+ * The temporary file, ".NAME.new", is gone on failure; one that a killed writer left is replaced. A file has one writer at a
+ * time: whoever calls sees to that, as flanneld's lock beside the subnet file does.
  */
 int fl_file_write_atomic(const char *path, const char *text, size_t len, mode_t mode, struct flannel_error **ret_error);
 

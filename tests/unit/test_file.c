@@ -255,6 +255,28 @@ Test(file, write_replaces_links_themselves)
 	teardown(&place);
 }
 
+/* a writer that was killed left its file, or somebody laid a trap there: neither stays, and neither is written to */
+Test(file, write_replaces_what_a_killed_writer_left)
+{
+	struct place place;
+
+	setup(&place);
+	put(at(&place, ".a.new"), "half", 4, 0666);
+	cr_assert_eq(fl_file_write_atomic(at(&place, "a"), "one", 3, 0640, NULL), 0);
+	expect_file(place.path, "one", 0640);
+	cr_expect_eq(count_entries(&place), 1);
+	put(at(&place, "target"), "keep", 4, 0666);
+	cr_assert_eq(symlink("target", at(&place, ".a.new")), 0);
+	cr_assert_eq(fl_file_write_atomic(at(&place, "a"), "two", 3, 0640, NULL), 0);
+	expect_file(place.path, "two", 0640);
+	expect_file(at(&place, "target"), "keep", 0666);
+	cr_expect_eq(count_entries(&place), 2);
+	cr_assert_eq(mkdir(at(&place, ".a.new"), 0700), 0);
+	cr_expect_eq(fl_file_write_atomic(at(&place, "a"), "three", 5, 0640, NULL), -EEXIST);
+	expect_file(place.path, "two", 0640);
+	teardown(&place);
+}
+
 Test(file, write_refuses)
 {
 	struct place place;
