@@ -87,8 +87,10 @@ struct flannel_store_message {
  * @put_config: stores @config if there is none; answered by one FLANNEL_STORE_CONFIG.
  * @create:     stores @lease if its subnets are free, for @lease_sec seconds (0: for ever); answered by one
  *              FLANNEL_STORE_DONE.
- * @update:     writes @lease over the one with the same subnets and a public address in common, with a new lifetime;
- *              a reservation stays one. Answered by one FLANNEL_STORE_DONE.
+ * @update:     writes @lease over the one with the same subnets and a public address in common, or with the same
+ *              subnets and the revision of @lease (its node has another address now), with a new lifetime;
+ *              a reservation stays one. Answered by one FLANNEL_STORE_DONE; by -ENOENT if there is none, and then
+ *              a node with another address removes the old lease and creates the new one.
  * @remove:     deletes the lease with the subnets and public address of @lease; answered by one
  *              FLANNEL_STORE_DONE.
  *

@@ -202,6 +202,25 @@ int fl_request_new(struct flannel_context *context, struct flannel_store *store,
 	return 0;
 }
 
+/* the addresses that peers are told; a lease that is held or being written is written again, over the former one */
+static void set_addresses(struct flannel_request *request, const struct fl_identity *identity)
+{
+	if (flannel_prefix_compare(&request->public_ip, &identity->public_ip) == 0 &&
+	    flannel_prefix_compare(&request->public_ip6, &identity->public_ip6) == 0)
+		return;
+	request->former[request->n_moves++ % FL_FORMER_MAX] =
+		(struct fl_former_addresses){request->public_ip, request->public_ip6};
+	request->public_ip = identity->public_ip;
+	request->public_ip6 = identity->public_ip6;
+	if (request->step == STEP_CONFIG || request->step == STEP_ENDED || request->step == STEP_RELEASING)
+		return;
+	request->is_outdated = true;
+	request->displaces = request->had_lease;
+	fl_request_sort_leases(request);
+	if (!request->pending)
+		fl_source_set_deadline(request->timer, 0);
+}
+
 int fl_request_set_identity(struct flannel_request *request, const struct fl_identity *identity,
 			    struct flannel_error **ret_error)
 {
@@ -222,8 +241,7 @@ int fl_request_set_identity(struct flannel_request *request, const struct fl_ide
 	request->backend_type = type;
 	request->backend_data = data;
 	request->backend_v6_data = v6_data;
-	request->public_ip = identity->public_ip;
-	request->public_ip6 = identity->public_ip6;
+	set_addresses(request, identity);
 	return 0;
 }
 
@@ -294,6 +312,7 @@ struct flannel_request *flannel_request_free(struct flannel_request *request)
 	fl_peers_clear(&request->own);
 	flannel_netconf_unref(request->netconf);
 	flannel_lease_unref(request->lease);
+	flannel_lease_unref(request->renewal);
 	flannel_lease_unref(request->removing);
 	free(request->backend_type);
 	free(request->backend_data);

@@ -59,6 +59,11 @@ int fl_request_new(struct flannel_context *context, struct flannel_store *store,
 		   const struct fl_request_options *options, fl_request_fn fn, void *userdata,
 		   struct flannel_request **ret_request, struct flannel_error **ret_error);
 
+/*
+ * Who this node is, from now on. If it has other addresses than before while it holds a lease, that lease is published with them
+ * and keeps its subnet, as far as the store allows: reported as RENEWED, or ACQUIRED where the store knows no other way than
+ * remove and create. A lease of another node with the new addresses is a leftover and makes way.
+ */
 int fl_request_set_identity(struct flannel_request *request, const struct fl_identity *identity,
 			    struct flannel_error **ret_error);
 

@@ -53,11 +53,11 @@ struct fl_subnet_choice fl_request_subnets_of(const struct flannel_lease *lease)
 	return subnets;
 }
 
-/* this node's lease with the given subnets and its attributes */
-static int make_lease(struct flannel_request *request, const struct fl_subnet_choice *subnets,
+/* this node's lease with the given subnets and its attributes; revision: of the lease that it is written over, or 0 */
+static int make_lease(struct flannel_request *request, const struct fl_subnet_choice *subnets, uint64_t revision,
 		      struct flannel_lease **ret_lease, struct flannel_error **ret_error)
 {
-	struct flannel_lease_fields fields = {.size = sizeof(fields)};
+	struct flannel_lease_fields fields = {.size = sizeof(fields), .revision = revision};
 
 	fields.subnet = subnets->subnet;
 	fields.subnet6 = subnets->subnet6;
@@ -69,6 +69,7 @@ static int make_lease(struct flannel_request *request, const struct fl_subnet_ch
 		request->backend_type ? request->backend_type : flannel_netconf_get_backend_type(request->netconf);
 	fields.backend_data = fields.subnet.family ? request->backend_data : NULL;
 	fields.backend_v6_data = fields.subnet6.family ? request->backend_v6_data : NULL;
+	request->is_outdated = false;
 	return flannel_lease_new(&fields, ret_lease, ret_error);
 }
 
@@ -107,7 +108,7 @@ static int create_lease(struct flannel_request *request, struct flannel_error **
 	if (r >= 0)
 		r = fl_subnet_choose(request->netconf, &request->options.previous, leases, n, pick, &choice, ret_error);
 	if (r >= 0)
-		r = make_lease(request, &choice, &lease, ret_error);
+		r = make_lease(request, &choice, 0, &lease, ret_error);
 	if (r < 0)
 		return r;
 	flannel_lease_unref(request->lease);
@@ -126,7 +127,7 @@ static int take_over(struct flannel_request *request, struct flannel_lease *stor
 		request->removing = flannel_lease_ref(stored);
 		return fl_store_remove(request->store, stored, &request->pending, ret_error);
 	}
-	r = make_lease(request, &subnets, &lease, ret_error);
+	r = make_lease(request, &subnets, flannel_lease_get_revision(stored), &lease, ret_error);
 	if (r < 0)
 		return r;
 	flannel_lease_unref(request->lease);
@@ -134,29 +135,93 @@ static int take_over(struct flannel_request *request, struct flannel_lease *stor
 	return fl_store_update(request->store, lease, request->options.lease_sec, &request->pending, ret_error);
 }
 
-/* the next step towards the lease */
+/* an own lease with these subnets (same), or with any others; NULL if there is none */
+static struct flannel_lease *find_own(const struct flannel_request *request, const struct fl_subnet_choice *subnets,
+				      bool same)
+{
+	for (size_t i = 0; i < request->own.n_peers; i++) {
+		struct fl_subnet_choice found = fl_request_subnets_of(request->own.peers[i]->lease);
+		bool equal = flannel_prefix_compare(&found.subnet, &subnets->subnet) == 0 &&
+			     flannel_prefix_compare(&found.subnet6, &subnets->subnet6) == 0;
+
+		if (equal == same)
+			return request->own.peers[i]->lease;
+	}
+	return NULL;
+}
+
+/* removes a lease of this node that is in the way; the answer goes on */
+static int remove_own(struct flannel_request *request, struct flannel_lease *lease, struct flannel_error **ret_error)
+{
+	request->removing = flannel_lease_ref(lease);
+	return fl_store_remove(request->store, lease, &request->pending, ret_error);
+}
+
+/*
+ * The next step towards the lease. At the start a lease with this node's address is its own from another time. After it has held one, it
+ * is another node's that has got the same address: its pods live there.
+ */
 static void acquire(struct flannel_request *request)
 {
+	const struct fl_subnet_choice *previous = &request->options.previous;
+	struct flannel_lease *same = find_own(request, previous, true), *other = find_own(request, previous, false);
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 	int r;
 
 	request->step = STEP_ACQUIRING;
 	request->removing = flannel_lease_unref(request->removing);
-	if (request->own.n_peers > 0)
-		r = take_over(request, request->own.peers[0]->lease, &error);
+	if (request->displaces && other)
+		r = remove_own(request, other, &error);
+	else if (same)
+		r = take_over(request, same, &error);
+	else if (other && !request->had_lease)
+		r = take_over(request, other, &error);
 	else
 		r = create_lease(request, &error);
 	if (r < 0)
 		fl_request_fail(request, error);
 }
 
-/* writes the held lease again, with a new lifetime */
+/* writes the held lease again, with a new lifetime, and as who this node is now */
+static int write_again(struct flannel_request *request, struct flannel_error **ret_error)
+{
+	struct fl_subnet_choice subnets = fl_request_subnets_of(request->lease);
+	struct flannel_lease *lease, *other = request->displaces ? find_own(request, &subnets, false) : NULL;
+	int r;
+
+	if (other)
+		return remove_own(request, other, ret_error);
+	r = make_lease(request, &subnets, flannel_lease_get_revision(request->lease), &lease, ret_error);
+	if (r < 0)
+		return r;
+	flannel_lease_unref(request->renewal);
+	request->renewal = lease;
+	return fl_store_update(request->store, lease, request->options.lease_sec, &request->pending, ret_error);
+}
+
+/* the next step towards the renewal */
 static void renew(struct flannel_request *request)
 {
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 
 	request->step = STEP_RENEWING;
-	if (fl_store_update(request->store, request->lease, request->options.lease_sec, &request->pending, &error) < 0)
+	request->removing = flannel_lease_unref(request->removing);
+	if (write_again(request, &error) < 0)
+		fl_request_fail(request, error);
+}
+
+/*
+ * The store does not let the held lease have other addresses, or has it no longer: it goes, with its old addresses, and is acquired anew.
+ * That the lease is lost is not told, since nobody has taken it.
+ */
+static void replace(struct flannel_request *request)
+{
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+
+	request->step = STEP_ACQUIRING;
+	request->options.previous = fl_request_subnets_of(request->lease);
+	request->renewal = flannel_lease_unref(request->renewal);
+	if (remove_own(request, request->lease, &error) < 0)
 		fl_request_fail(request, error);
 }
 
@@ -208,6 +273,7 @@ void fl_request_lose(struct flannel_request *request)
 	if (!lease)
 		return;
 	request->options.previous = fl_request_subnets_of(lease);
+	request->renewal = flannel_lease_unref(request->renewal);
 	fl_request_forget_own(request, lease);
 	request->pending = 0;
 	request->step = request->step == STEP_RELEASING ? STEP_ENDED : STEP_ACQUIRING;
@@ -220,20 +286,29 @@ void fl_request_lose(struct flannel_request *request)
 static void hold(struct flannel_request *request, struct flannel_lease *stored)
 {
 	bool renewed = request->step == STEP_RENEWING;
+	struct flannel_lease *written = stored ? stored : request->renewal;
 	uint64_t renew_sec = request->options.lease_sec - request->options.renew_margin_sec;
 	uint64_t deadline_ns = UINT64_MAX;
 
-	if (stored) {
+	if (written) {
+		flannel_lease_ref(written);
 		flannel_lease_unref(request->lease);
-		request->lease = flannel_lease_ref(stored);
+		request->lease = written;
 	}
+	request->renewal = flannel_lease_unref(request->renewal);
 	/* the watch may tell of its end before it tells of its being there */
 	fl_request_note_own(request, request->lease);
 	/* a reservation never ends, so there is nothing to renew */
 	if (!stored || flannel_lease_get_expires_sec(stored) != 0)
 		deadline_ns = fl_loop_now() + renew_sec * FL_NSEC_PER_SEC;
+	/* the node has got other addresses while this was on its way */
+	if (request->is_outdated)
+		deadline_ns = 0;
+	else
+		request->displaces = false;
 	fl_source_set_deadline(request->timer, deadline_ns);
 	request->step = STEP_HELD;
+	request->had_lease = true;
 	request->n_failures = 0;
 	(void)fl_request_report(request, renewed ? FL_REQUEST_RENEWED : FL_REQUEST_ACQUIRED, request->lease, NULL, NULL,
 				NULL);
@@ -257,14 +332,41 @@ static void choose_again(struct flannel_request *request, int code)
 	fl_request_fail(request, error);
 }
 
+/*
+ * Another lease has this node's address, not its subnet: either it is going to make way (see write_again()), or its node and this one
+ * have the address both, and one of them will have another soon.
+ */
+static bool is_address_taken(const struct flannel_request *request, int code)
+{
+	if (code != -EEXIST || request->removing)
+		return false;
+	return request->step == STEP_RENEWING || (request->step == STEP_ACQUIRING && request->had_lease &&
+						  find_own(request, &request->options.previous, false));
+}
+
 /* the store did not do what it was asked for */
 static void on_refused(struct flannel_request *request, const struct flannel_store_message *message)
 {
 	FL_CLEANUP_ERROR struct flannel_error *error = flannel_error_ref(message->error);
+	FL_CLEANUP_ERROR struct flannel_error *taken = NULL;
 	bool is_choice = request->step == STEP_ACQUIRING && !request->removing;
 
-	if (request->step == STEP_RENEWING && message->code == -ENOENT) {
-		fl_request_lose(request);
+	if (request->step == STEP_RENEWING && message->code == -ENOENT && !request->removing) {
+		if (request->displaces)
+			replace(request);
+		else
+			fl_request_lose(request);
+		return;
+	}
+	/* the address was another node's, but it is ours no longer */
+	if (is_choice && message->code == -EEXIST && request->is_outdated) {
+		fl_source_set_deadline(request->timer, 0);
+		return;
+	}
+	if (is_address_taken(request, message->code)) {
+		fl_error_set_retryable(&taken, message->code, AREA, error ? flannel_error_get_message(error) : NULL,
+				       "publish the node's address");
+		fl_request_fail(request, taken);
 		return;
 	}
 	if (is_choice && (message->code == -EEXIST || message->code == -ENOENT)) {
@@ -275,6 +377,15 @@ static void on_refused(struct flannel_request *request, const struct flannel_sto
 		fl_error_set_retryable(&error, message->code, AREA, NULL, "%s the lease",
 				       request->step == STEP_RELEASING || request->removing ? "remove" : "write");
 	fl_request_fail(request, error);
+}
+
+/* what was removed is gone; unless its node was quick and the watch has told already that it is there again */
+static void forget_removed(struct flannel_request *request)
+{
+	struct fl_peer *own = fl_peers_find(&request->own, request->removing);
+
+	if (own && flannel_lease_get_revision(own->lease) <= flannel_lease_get_revision(request->removing))
+		fl_request_forget_own(request, request->removing);
 }
 
 /* the answer to a create, update or remove */
@@ -288,8 +399,11 @@ void fl_request_take_reply(struct flannel_request *request, const struct flannel
 	if (request->step == STEP_RELEASING && is_gone) {
 		fl_request_lose(request);
 	} else if (request->removing && is_gone) {
-		fl_request_forget_own(request, request->removing);
-		acquire(request);
+		forget_removed(request);
+		if (request->step == STEP_RENEWING)
+			renew(request);
+		else
+			acquire(request);
 	} else if (message->code == 0) {
 		hold(request, message->lease);
 	} else {

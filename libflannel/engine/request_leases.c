@@ -4,10 +4,11 @@
 
 #include <sys/socket.h>
 
-/* does a lease belong to this node: a public address in common */
-static bool is_own(const struct flannel_request *request, const struct flannel_lease *lease)
+/* has a lease one of two public addresses */
+static bool has_address(const struct flannel_lease *lease, const struct flannel_prefix *ip,
+			const struct flannel_prefix *ip6)
 {
-	const struct flannel_prefix *mine[] = {&request->public_ip, &request->public_ip6};
+	const struct flannel_prefix *mine[] = {ip, ip6};
 	const int families[] = {AF_INET, AF_INET6};
 
 	for (size_t i = 0; i < FL_N_ELEMENTS(mine); i++) {
@@ -18,6 +19,42 @@ static bool is_own(const struct flannel_request *request, const struct flannel_l
 			return true;
 	}
 	return false;
+}
+
+/* has a lease the subnets of the one that this node writes or holds */
+static bool has_our_subnets(const struct flannel_request *request, const struct flannel_lease *lease)
+{
+	struct fl_subnet_choice subnets, ours;
+
+	if (!request->lease)
+		return false;
+	subnets = fl_request_subnets_of(lease);
+	ours = fl_request_subnets_of(request->lease);
+	return flannel_prefix_compare(&subnets.subnet, &ours.subnet) == 0 &&
+	       flannel_prefix_compare(&subnets.subnet6, &ours.subnet6) == 0;
+}
+
+/* Is it the lease that this node writes or holds, as it was written by it with addresses that it had before? Old news, then. */
+static bool is_bygone(const struct flannel_request *request, const struct flannel_lease *lease)
+{
+	uint64_t revision = flannel_lease_get_revision(lease), ours = flannel_lease_get_revision(request->lease);
+
+	if (has_address(lease, &request->public_ip, &request->public_ip6) || !has_our_subnets(request, lease))
+		return false;
+	/* somebody wrote it after us */
+	if (ours && revision > ours)
+		return false;
+	for (size_t i = 0; i < FL_FORMER_MAX; i++) {
+		if (has_address(lease, &request->former[i].public_ip, &request->former[i].public_ip6))
+			return true;
+	}
+	return false;
+}
+
+/* does a lease belong to this node: a public address in common */
+static bool is_own(const struct flannel_request *request, const struct flannel_lease *lease)
+{
+	return has_address(lease, &request->public_ip, &request->public_ip6) || is_bygone(request, lease);
 }
 
 /* a lease of this node: the one held, or what the store has for this address */
@@ -42,15 +79,10 @@ static void forget_peer(struct flannel_request *request, struct fl_peer *peer)
 /* are these the subnets of the lease that is held */
 static bool is_held(const struct flannel_request *request, const struct flannel_lease *lease)
 {
-	struct fl_subnet_choice subnets, held;
-
 	/* while a renewal is on its way, its answer tells; while it waits for its next try, nothing else would */
 	if (!request->lease || (request->step != STEP_HELD && (request->step != STEP_RENEWING || request->pending)))
 		return false;
-	subnets = fl_request_subnets_of(lease);
-	held = fl_request_subnets_of(request->lease);
-	return flannel_prefix_compare(&subnets.subnet, &held.subnet) == 0 &&
-	       flannel_prefix_compare(&subnets.subnet6, &held.subnet6) == 0;
+	return has_our_subnets(request, lease);
 }
 
 void fl_request_forget_own(struct flannel_request *request, const struct flannel_lease *lease)
@@ -96,6 +128,28 @@ static void note_peer(struct flannel_request *request, struct flannel_lease *lea
 	flannel_lease_unref(old);
 }
 
+void fl_request_sort_leases(struct flannel_request *request)
+{
+	for (size_t i = request->peers.n_peers; i-- > 0;) {
+		struct fl_peer *peer = request->peers.peers[i];
+		FL_CLEANUP(flannel_lease_unrefp) struct flannel_lease *lease = flannel_lease_ref(peer->lease);
+
+		if (!is_own(request, lease))
+			continue;
+		forget_peer(request, peer);
+		fl_request_note_own(request, lease);
+	}
+	for (size_t i = request->own.n_peers; i-- > 0;) {
+		FL_CLEANUP(flannel_lease_unrefp)
+		struct flannel_lease *lease = flannel_lease_ref(request->own.peers[i]->lease);
+
+		if (is_own(request, lease))
+			continue;
+		fl_request_forget_own(request, lease);
+		note_peer(request, lease);
+	}
+}
+
 /* a lease exists or changed; it may have changed hands, too */
 void fl_request_note_lease(struct flannel_request *request, struct flannel_lease *lease)
 {
@@ -119,7 +173,7 @@ void fl_request_note_removed(struct flannel_request *request, struct flannel_lea
 
 	if (peer)
 		forget_peer(request, peer);
-	else
+	else if (!is_bygone(request, lease))
 		lose_own(request, lease);
 }
 

@@ -17,6 +17,14 @@ enum fl_request_step {
 	STEP_ENDED
 };
 
+/* so many moves in a row may still be on their way through the store */
+#define FL_FORMER_MAX 4
+
+/* addresses that the node had before: its lease may still be told with them */
+struct fl_former_addresses {
+	struct flannel_prefix public_ip, public_ip6;
+};
+
 struct flannel_request {
 	struct flannel_context *context;
 	struct flannel_store *store;
@@ -32,9 +40,15 @@ struct flannel_request {
 
 	struct flannel_netconf *netconf;
 	struct flannel_prefix public_ip, public_ip6;
+	struct fl_former_addresses former[FL_FORMER_MAX];
+	bool had_lease; /* it held one before: what others have with the same address is not taken over any more */
+	unsigned int n_moves; /* how often the addresses changed */
+	bool is_outdated;     /* the identity has changed since the lease was sent to the store */
+	bool displaces; /* it changed while a lease was held: that one takes the place of others with the new addresses */
 	char *backend_type, *backend_data, *backend_v6_data;
 
-	struct flannel_lease *lease; /* held, or being written */
+	struct flannel_lease *lease;   /* held, or being written */
+	struct flannel_lease *renewal; /* what is written over the held one */
 	struct fl_peers peers;
 	struct fl_peers own; /* leases that the store has for this node's address: at most one, or a leftover */
 	bool is_watching;    /* the store was asked to tell of changes while there was no configuration */
@@ -69,6 +83,8 @@ struct fl_subnet_choice fl_request_subnets_of(const struct flannel_lease *lease)
 int fl_request_send_release(struct flannel_request *request, struct flannel_error **ret_error);
 
 /* what the store tells of leases */
+/* the node has other addresses: whose leases are whose is decided again */
+void fl_request_sort_leases(struct flannel_request *request);
 void fl_request_note_own(struct flannel_request *request, struct flannel_lease *lease);
 void fl_request_note_lease(struct flannel_request *request, struct flannel_lease *lease);
 void fl_request_note_removed(struct flannel_request *request, struct flannel_lease *lease);

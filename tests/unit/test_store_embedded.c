@@ -149,6 +149,40 @@ Test(store_embedded, update_and_remove_find_their_lease)
 	node_free(node);
 }
 
+/* a node that got another address names the revision that it wrote last; an older one is not enough */
+Test(store_embedded, update_by_revision)
+{
+	struct flannel_lease_fields fields = {.size = sizeof(fields), .backend_type = "host-gw"};
+	struct flannel_store_message message = {.size = sizeof(message)};
+	struct node *node = node_open(NULL);
+	uint64_t revision = 0;
+
+	cr_assert_eq(flannel_prefix_parse("10.5.1.0/24", &fields.subnet), 0);
+	for (int i = 0; i < 4; i++) {
+		struct flannel_lease *lease;
+		const char *const addresses[] = {"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"};
+
+		cr_assert_eq(flannel_prefix_parse(addresses[i], &fields.public_ip), 0);
+		/* made, moved by the right revision, by an older one, by the right one again */
+		fields.revision = i == 2 ? revision - 1 : revision;
+		cr_assert_eq(flannel_lease_new(&fields, &lease, NULL), 0);
+		if (i == 0)
+			cr_assert_eq(fl_embedded_create(node->store, 5, lease, 60, NULL), 0);
+		else
+			cr_assert_eq(fl_embedded_update(node->store, 5, lease, 60, NULL), 0);
+		(void)fl_embedded_dispatch(node->store, NULL);
+		cr_assert_eq(fl_embedded_next(node->store, &message), 1);
+		cr_expect_eq(message.code, i == 2 ? -ENOENT : 0, "step %d: %d", i, message.code);
+		if (message.code == 0) {
+			cr_expect_eq(flannel_lease_equal(message.lease, lease), 1, "step %d", i);
+			revision = message.revision;
+		}
+		fl_store_message_clear(&message);
+		flannel_lease_unref(lease);
+	}
+	node_free(node);
+}
+
 /* what comes back is what was put in, to the last byte */
 Test(store_embedded, content)
 {

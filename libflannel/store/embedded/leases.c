@@ -280,9 +280,12 @@ static int create_locked(struct fl_leases *leases, const struct fl_record *recor
 	return r == 0 ? fill_reply(reply, record, life.expires_sec, revision, ret_error) : r;
 }
 
-/* The stored lease with the subnets of a record and a holder in common with lease: 0, or FL_LEASES_REFUSED if there is none. */
+/*
+ * The stored lease with the subnets of a record and a holder in common with lease, or of that revision (0: none), as
+ * its holder wrote it last: 0, or FL_LEASES_REFUSED if there is none.
+ */
 static int find_own(struct fl_leases *leases, const struct fl_record *record, const struct flannel_lease *lease,
-		    const char *what, struct found *ret_found, struct flannel_error **ret_error)
+		    uint64_t revision, const char *what, struct found *ret_found, struct flannel_error **ret_error)
 {
 	size_t family = record->ranges[0].len ? 0 : 1;
 	CLEANUP_FOUND struct found found = {0};
@@ -292,7 +295,9 @@ static int find_own(struct fl_leases *leases, const struct fl_record *record, co
 	r = find_overlap(leases, find_subnet[family], &record->ranges[family], &found, ret_error);
 	if (r < 0)
 		return r;
-	if (r > 0 && found.lease && strcmp(found.key, record->key) == 0 && fl_record_same_holder(found.lease, lease)) {
+	if (r > 0 && found.lease && strcmp(found.key, record->key) == 0 &&
+	    (fl_record_same_holder(found.lease, lease) ||
+	     (revision && flannel_lease_get_revision(found.lease) == revision))) {
 		*ret_found = found;
 		found.lease = NULL;
 		return 0;
@@ -325,7 +330,7 @@ static int update_locked(struct fl_leases *leases, const struct fl_record *recor
 	int64_t revision;
 	int r;
 
-	r = find_own(leases, record, lease, "update", &found, ret_error);
+	r = find_own(leases, record, lease, flannel_lease_get_revision(lease), "update", &found, ret_error);
 	if (r == 0)
 		r = check_identity(leases, record, found.id, ret_error);
 	if (r == 0)
@@ -350,7 +355,7 @@ static int remove_locked(struct fl_leases *leases, const struct fl_record *recor
 	int64_t revision;
 	int r;
 
-	r = find_own(leases, record, lease, "remove", &found, ret_error);
+	r = find_own(leases, record, lease, 0, "remove", &found, ret_error);
 	if (r == 0)
 		r = remove_row(leases, found.id, &revision, ret_error);
 	if (r == 0)
