@@ -18,6 +18,8 @@ static enum flannel_log_level level_of(const struct events *events, int type)
 	case FLANNEL_EVENT_STORE_LOST:
 	case FLANNEL_EVENT_OBJECT_FAILED:
 	case FLANNEL_EVENT_REPAIRED:
+	case FLANNEL_EVENT_UNDERLAY_CHANGED:
+	case FLANNEL_EVENT_UNDERLAY_LOST:
 		return FLANNEL_LOG_WARNING;
 	case FLANNEL_EVENT_PEER_ADDED:
 		return events->ready ? FLANNEL_LOG_INFO : FLANNEL_LOG_DEBUG;
@@ -94,6 +96,7 @@ enum events_result events_handle(struct events *events, const struct flannel_eve
 	case FLANNEL_EVENT_LEASE_LOST:
 	case FLANNEL_EVENT_LEASE_FAILED:
 	case FLANNEL_EVENT_OBJECT_FAILED:
+	case FLANNEL_EVENT_UNDERLAY_LOST:
 		remember_failure(events->source, event);
 		return EVENTS_GO_ON;
 	case FLANNEL_EVENT_NODE_READY:

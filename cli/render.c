@@ -145,14 +145,17 @@ static int add_lease(struct table *table, struct json_object *lease)
 static int add_underlay(struct table *table, struct json_object *status)
 {
 	struct json_object *underlay = get(status, "underlay");
+	const char *trouble = get_text(get(underlay, "error"), "detail");
+	bool lost = strcmp(get_text(underlay, "state"), "lost") == 0;
 	char addresses[160];
 	int r;
 
 	if (!underlay)
 		return add_field(table, "underlay", "none chosen yet");
 	(void)join(get_text(underlay, "address"), get_text(underlay, "ipv6_address"), addresses, sizeof(addresses));
-	r = add_field(table, "underlay", "%s (%s), chosen by: %s", get_text(underlay, "interface"), addresses,
-		      get_text(underlay, "reason"));
+	r = add_field(table, "underlay", "%s (%s), chosen by: %s%s%s%s", get_text(underlay, "interface"), addresses,
+		      get_text(underlay, "reason"), lost ? ": DOES NOT WORK" : "", lost && *trouble ? ": " : "",
+		      lost ? trouble : "");
 	return r < 0 ? r
 		     : add_field(table, "MTU", "%lld for pods, %lld on the underlay",
 				 (long long)get_int(status, "pod_mtu"), (long long)get_int(underlay, "mtu"));

@@ -81,6 +81,14 @@ static bool find_unfitness(const struct status_source *source, char *reason, siz
 	return true;
 }
 
+/* why the interface between nodes carries no traffic, or NULL */
+static const struct flannel_error *underlay_error(const struct flannel_node *node)
+{
+	struct flannel_node_underlay underlay = {.size = sizeof(underlay), .link = {.size = sizeof(underlay.link)}};
+
+	return flannel_node_get_underlay(node, &underlay) == 1 ? underlay.error : NULL;
+}
+
 /* health, with the peers counted already */
 static enum status_health judge(const struct status_source *source, const struct peer_counts *counts, char *reason,
 				size_t size)
@@ -95,7 +103,10 @@ static enum status_health judge(const struct status_source *source, const struct
 	}
 	if (find_unfitness(source, reason, size))
 		return STATUS_NOT_READY;
-	if (source->store_error)
+	/* much of the rest may be a consequence of it */
+	if (underlay_error(source->node))
+		(void)snprintf(reason, size, "%s", flannel_error_get_message(underlay_error(source->node)));
+	else if (source->store_error)
 		(void)snprintf(reason, size, "the store does not answer: %s",
 			       flannel_error_get_message(source->store_error));
 	else if (counts->failed)
@@ -227,6 +238,8 @@ static void put_underlay(struct json_builder *builder, struct json_object *paren
 		json_builder_address(builder, object, "address", &underlay.address);
 		json_builder_address(builder, object, "ipv6_address", &underlay.address6);
 		json_builder_int(builder, object, "mtu", underlay.link.mtu);
+		json_builder_text(builder, object, "state", underlay.error ? "lost" : "ok");
+		put_error(builder, object, "error", underlay.error);
 	}
 	json_builder_put(builder, parent, "underlay", object);
 	if (underlay.mtu)

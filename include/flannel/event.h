@@ -20,7 +20,7 @@ struct flannel_lease;
 /**
  * enum flannel_event_type - kinds of event
  * @FLANNEL_EVENT_LEASE_ACQUIRED: the own subnet is ours; lease attached. Ends an acquire request's wait.
- * @FLANNEL_EVENT_LEASE_RENEWED:  same subnet, new expiry; lease attached.
+ * @FLANNEL_EVENT_LEASE_RENEWED:  same subnet, new expiry, perhaps other public addresses; lease attached.
  * @FLANNEL_EVENT_LEASE_LOST:     someone removed or took the own lease; the old lease attached. It is asked
  *                                for again at once.
  * @FLANNEL_EVENT_LEASE_FAILED:   the subnet could not be had; error attached. A retryable error is tried
@@ -34,6 +34,10 @@ struct flannel_lease;
  * @FLANNEL_EVENT_OBJECT_FAILED:  one kernel object could not be set; error attached. Tried again with back-off.
  * @FLANNEL_EVENT_NODE_READY:     the node agent wrote the subnet file: pods may come; own lease attached.
  * @FLANNEL_EVENT_NODE_FAILED:    the node agent cannot go on; error attached.
+ * @FLANNEL_EVENT_UNDERLAY_CHANGED: the interface between nodes has another address, MTU or index, and the node follows; the text
+ *                                says what.
+ * @FLANNEL_EVENT_UNDERLAY_LOST:  it carries no traffic; error attached. What was set stays. Once for each new reason.
+ * @FLANNEL_EVENT_UNDERLAY_BACK:  it is fit for use again.
  */
 enum flannel_event_type {
 	FLANNEL_EVENT_LEASE_ACQUIRED = 1,
@@ -48,7 +52,10 @@ enum flannel_event_type {
 	FLANNEL_EVENT_REPAIRED = 10,
 	FLANNEL_EVENT_OBJECT_FAILED = 11,
 	FLANNEL_EVENT_NODE_READY = 12,
-	FLANNEL_EVENT_NODE_FAILED = 13
+	FLANNEL_EVENT_NODE_FAILED = 13,
+	FLANNEL_EVENT_UNDERLAY_CHANGED = 14,
+	FLANNEL_EVENT_UNDERLAY_LOST = 15,
+	FLANNEL_EVENT_UNDERLAY_BACK = 16
 };
 
 /**

@@ -53,7 +53,8 @@ enum flannel_node_state {
  * @public_ip6:       IPv6 address likewise.
  * @masquerade:       enum flannel_masquerade_flags, or-ed; 0 sets no rules.
  * @subnet_file:      path of the file for the CNI plugin; NULL means /run/flannel/subnet.env. What it says at start
- *                    is the subnet asked for first.
+ *                    is the subnet asked for first. Written as ".NAME.new" beside it and renamed; no other process may
+ *                    write the same one.
  * @ipmasq_value:     what the file says of FLANNEL_IPMASQ: non-zero is true.
  * @lease_sec:        as in struct flannel_lease_options.
  * @renew_margin_sec: as in struct flannel_lease_options.
@@ -98,6 +99,11 @@ FLANNEL_PUBLIC int flannel_node_new(struct flannel_context *context, struct flan
  * exhausted range, refused rules, a subnet file that can no longer be written. A store that does not answer, or has no
  * configuration yet, is waited for.
  *
+ * The interface that was chosen is followed from then on: by its name, or, if it was chosen by an address, by that. If its address
+ * changes, the lease is published with the new one and keeps its subnet as far as the store allows; if its MTU changes, the
+ * subnet file does, for pods to come; both are told by FLANNEL_EVENT_UNDERLAY_CHANGED. If it is gone, down, or without an address,
+ * that is told (FLANNEL_EVENT_UNDERLAY_LOST), everything stays as it is, and it is taken up again when it is back.
+ *
  * Return: 0, or negative, and the node may be started again:
  *   -EINVAL    @node is NULL
  *   -EALREADY  it was started
@@ -139,8 +145,8 @@ FLANNEL_PUBLIC const char *flannel_node_get_state_name(const struct flannel_node
  * flannel_node_get_error() - what is wrong now
  * @node: a node; NULL gives NULL.
  *
- * Return: the failure of a failed node or of a step that is tried again, else why the store is lost, else NULL; owned by @node until the next
- * dispatch. Since: 0.1.
+ * Return: the failure of a failed node, else what is wrong with the interface between nodes, else the failure of a step that is
+ * tried again, else why the store is lost, else NULL; owned by @node until the next dispatch. Since: 0.1.
  */
 FLANNEL_PUBLIC struct flannel_error *flannel_node_get_error(const struct flannel_node *node);
 
@@ -168,6 +174,8 @@ FLANNEL_PUBLIC struct flannel_netconf *flannel_node_get_netconf(const struct fla
  * @address6:   its IPv6 address; AF_UNSPEC if not used.
  * @mtu:        MTU for pods, bytes.
  * @reason:     why this interface, static or owned by the node: "default route", "--iface eth1".
+ * @error:      why it carries no traffic now: it is gone, down, without carrier or address, or what it has does not suit the backend;
+ *              owned by the node until the next dispatch. The other fields say what it was like before. NULL: all is well.
  */
 struct flannel_node_underlay {
 	size_t size;
@@ -176,6 +184,7 @@ struct flannel_node_underlay {
 	struct flannel_prefix address6;
 	uint32_t mtu;
 	const char *reason;
+	struct flannel_error *error;
 };
 
 /**

@@ -19,11 +19,17 @@ struct fl_underlay {
 	uint32_t ifindex;
 	uint32_t mtu;
 	uint8_t mac[FL_MAC_LEN];
+	bool up;
+	bool carrier;
 	struct flannel_prefix address; /* IfaceAddr, with the length of its network; AF_UNSPEC if not used */
 	struct flannel_prefix address6;
 	struct flannel_prefix public_ip; /* ExtAddr, what peers are told; length 32 */
 	struct flannel_prefix public_ip6;
 	char reason[64]; /* why this interface */
+
+	/* addresses that the operator named: the interface is the one that has them. AF_UNSPEC: it is known by its name */
+	struct flannel_prefix named;
+	struct flannel_prefix named6;
 };
 
 /* at most this many objects are wanted for one peer (vxlan: neighbour, FDB entry and route of two families) */

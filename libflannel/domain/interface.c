@@ -9,6 +9,8 @@
 
 #include <linux/if_addr.h>
 
+#include "domain/underlay.h"
+
 /* a message lists what was tried and what there is; a node with thousands of links must not make it endless */
 #define LIST_SIZE 512
 
@@ -23,7 +25,8 @@ struct list {
 struct attempt {
 	const struct fl_interface_request *request;
 	const struct fl_interface_facts *facts;
-	struct list problem; /* why it failed */
+	const struct fl_underlay *before; /* addresses in use, which stay if they can; NULL at the start */
+	struct list problem;              /* why it failed */
 };
 
 /* appends one item with a separator, or "..." if it does not fit */
@@ -109,22 +112,36 @@ static int rank(const struct fl_interface_address *address)
 	       (address->flags & IFA_F_TEMPORARY ? 1 : 0);
 }
 
-/* the best address of a family on a link, the first of equals; NULL if there is none to be used */
-static const struct fl_interface_address *choose_address(const struct fl_interface_facts *facts, uint32_t ifindex,
-							 int family)
+/* can an address be used that nobody named */
+static bool is_usable(const struct fl_interface_address *address)
 {
-	const struct fl_interface_address *best = NULL;
+	return is_unicast(&address->address) && !(address->flags & (IFA_F_DEPRECATED | IFA_F_DADFAILED));
+}
+
+/*
+ * The best address of a family on a link, the first of equals; NULL if there is none to be used. The one in use (NULL: none is) stays if it
+ * can. A link-local one gives way to another, but takes no other's place: that has gone for a moment only, one hopes.
+ */
+static const struct fl_interface_address *choose_address(const struct fl_interface_facts *facts, uint32_t ifindex,
+							 int family, const struct flannel_prefix *in_use)
+{
+	const struct fl_interface_address *best = NULL, *kept = NULL;
 
 	for (size_t i = 0; i < facts->n_addresses; i++) {
 		const struct fl_interface_address *address = &facts->addresses[i];
 
-		if (address->ifindex != ifindex || address->address.family != family ||
-		    !is_unicast(&address->address) || (address->flags & (IFA_F_DEPRECATED | IFA_F_DADFAILED)))
+		if (address->ifindex != ifindex || address->address.family != family || !is_usable(address))
 			continue;
 		if (!best || rank(address) < rank(best))
 			best = address;
+		if (in_use && same_address(&address->address, in_use))
+			kept = address;
 	}
-	return best;
+	if (!in_use || !best)
+		return best;
+	if (kept && (!is_link_local(&kept->address) || is_link_local(&best->address)))
+		return kept;
+	return is_link_local(&best->address) && !is_link_local(in_use) ? NULL : best;
 }
 
 /* by index; NULL if there is none */
@@ -173,11 +190,14 @@ static int set_address(struct attempt *attempt, const struct fl_interface_link *
 		       const struct flannel_prefix *wanted, struct flannel_prefix *ret_address)
 {
 	const struct fl_interface_address *address;
+	const struct flannel_prefix *in_use = NULL;
 
+	if (attempt->before)
+		in_use = family == AF_INET ? &attempt->before->address : &attempt->before->address6;
 	if (wanted && wanted->family == family)
 		address = find_address(attempt->facts, link->ifindex, wanted);
 	else
-		address = choose_address(attempt->facts, link->ifindex, family);
+		address = choose_address(attempt->facts, link->ifindex, family, in_use);
 	if (!address)
 		return fail(attempt, "%s has no %s address that peers could use", link->name,
 			    family == AF_INET ? "IPv4" : "IPv6");
@@ -194,6 +214,8 @@ static int use_link(struct attempt *attempt, const struct fl_interface_link *lin
 	if (link->mtu == 0)
 		return fail(attempt, "%s has MTU 0", link->name);
 	*underlay = (struct fl_underlay){.ifindex = link->ifindex, .mtu = link->mtu};
+	underlay->up = link->up;
+	underlay->carrier = link->carrier;
 	memcpy(underlay->name, link->name, sizeof(underlay->name));
 	memcpy(underlay->mac, link->mac, sizeof(underlay->mac));
 	if (attempt->request->ipv4) {
@@ -209,10 +231,13 @@ static int use_address(struct attempt *attempt, const struct flannel_prefix *add
 {
 	const struct fl_interface_address *found = find_address(attempt->facts, 0, address);
 	const struct fl_interface_link *link = found ? find_link(attempt->facts, found->ifindex) : NULL;
+	int r;
 
 	if (!link)
 		return fail(attempt, "no interface has this address");
-	return use_link(attempt, link, address, address, underlay);
+	r = use_link(attempt, link, address, address, underlay);
+	*(address->family == AF_INET ? &underlay->named : &underlay->named6) = *address;
+	return r;
 }
 
 /* tries one --iface: a name or an address */
@@ -323,6 +348,7 @@ static int select_public(struct attempt *attempt, const struct flannel_prefix *p
 	if (r == 0 && v4 && request->ipv6 && public_ip6->family != AF_UNSPEC) {
 		const struct fl_interface_address *second = find_address(attempt->facts, underlay->ifindex, public_ip6);
 
+		underlay->named6 = *public_ip6;
 		if (second)
 			underlay->address6 = second->address;
 		else
@@ -371,6 +397,16 @@ static struct flannel_prefix advertise(const struct flannel_prefix *public_ip, c
 	return told;
 }
 
+/* what peers are told, of each family in use */
+static void set_advertised(const struct fl_interface_request *request, const struct flannel_prefix *public_ip,
+			   const struct flannel_prefix *public_ip6, struct fl_underlay *underlay)
+{
+	if (request->ipv4)
+		underlay->public_ip = advertise(public_ip, &underlay->address);
+	if (request->ipv6)
+		underlay->public_ip6 = advertise(public_ip6, &underlay->address6);
+}
+
 int fl_interface_select(const struct fl_interface_request *request, const struct fl_interface_facts *facts,
 			struct fl_underlay *ret_underlay, struct flannel_error **ret_error)
 {
@@ -393,10 +429,68 @@ int fl_interface_select(const struct fl_interface_request *request, const struct
 		r = select_default(&attempt, &underlay, ret_error);
 	if (r < 0)
 		return r;
-	if (request->ipv4)
-		underlay.public_ip = advertise(&public_ip, &underlay.address);
-	if (request->ipv6)
-		underlay.public_ip6 = advertise(&public_ip6, &underlay.address6);
+	set_advertised(request, &public_ip, &public_ip6, &underlay);
+	*ret_underlay = underlay;
+	return 0;
+}
+
+/* the link that the underlay is now: by the addresses that name it, else by name; NULL if there is none */
+static const struct fl_interface_link *find_again(const struct fl_interface_facts *facts,
+						  const struct fl_underlay *before)
+{
+	const struct flannel_prefix *named = before->named.family ? &before->named : &before->named6;
+	const struct fl_interface_address *address;
+
+	if (!named->family)
+		return find_link_by_name(facts, before->name);
+	address = find_address(facts, 0, named);
+	return address ? find_link(facts, address->ifindex) : NULL;
+}
+
+/* why the underlay is not there, as a sentence */
+static int lament(const struct fl_underlay *before, const char *problem, struct flannel_error **ret_error)
+{
+	const struct flannel_prefix *named = before->named.family ? &before->named : &before->named6;
+	char text[FLANNEL_PREFIX_STRLEN], detail[256];
+
+	if (problem)
+		(void)snprintf(detail, sizeof(detail), "%s; no traffic to other nodes until it has one", problem);
+	else if (named->family)
+		(void)snprintf(detail, sizeof(detail),
+			       "no interface has the address %s any more; no traffic to other nodes until one has",
+			       flannel_prefix_format_address(named, text, sizeof(text)));
+	else
+		(void)snprintf(detail, sizeof(detail),
+			       "it is gone (removed or renamed); no traffic to other nodes until it is back");
+	return fl_error_set_retryable(ret_error, -ENODEV, "node", detail, "underlay interface %s", before->name);
+}
+
+int fl_interface_follow(const struct fl_interface_request *request, const struct fl_interface_facts *facts,
+			const struct fl_underlay *before, struct fl_underlay *ret_underlay,
+			struct flannel_error **ret_error)
+{
+	struct attempt attempt = {.request = request, .facts = facts, .before = before};
+	const struct fl_interface_link *link = find_again(facts, before);
+	struct flannel_prefix public_ip, public_ip6;
+	struct fl_underlay underlay = *before;
+	int r = read_public("--public-ip", request->public_ip, AF_INET, &public_ip, ret_error);
+
+	if (r >= 0)
+		r = read_public("--public-ipv6", request->public_ip6, AF_INET6, &public_ip6, ret_error);
+	if (r < 0)
+		return r;
+	if (!link)
+		return lament(before, NULL, ret_error);
+	r = use_link(&attempt, link, &before->named, &before->named6, &underlay);
+	/* an interface that is down has lost its IPv6 addresses: that is the trouble, not the addresses */
+	underlay.up = link->up;
+	if (r < 0)
+		return link->up ? lament(before, attempt.problem.text, ret_error)
+				: fl_underlay_check(&underlay, ret_error);
+	underlay.named = before->named;
+	underlay.named6 = before->named6;
+	memcpy(underlay.reason, before->reason, sizeof(underlay.reason));
+	set_advertised(request, &public_ip, &public_ip6, &underlay);
 	*ret_underlay = underlay;
 	return 0;
 }

@@ -17,6 +17,8 @@ struct fl_interface_link {
 	uint32_t ifindex;
 	uint32_t mtu;
 	uint8_t mac[FL_MAC_LEN];
+	bool up;
+	bool carrier;
 };
 
 struct fl_interface_address {
@@ -57,5 +59,18 @@ struct fl_interface_request {
  */
 int fl_interface_select(const struct fl_interface_request *request, const struct fl_interface_facts *facts,
 			struct fl_underlay *ret_underlay, struct flannel_error **ret_error);
+
+/*
+ * What became of the interface that was chosen. It is the one that has the addresses by which it was chosen (--iface 192.0.2.1,
+ * --public-ip without --iface), else the one of that name: a default route that moves elsewhere, or an --iface further to the
+ * front that turns up, makes no node move. The address in use stays in use as long as it can be used, whatever others come, so
+ * that nothing flaps; a link-local one gives way to one that is not, never the other way round.
+ *
+ * Return: 0, or -ENODEV (the interface is gone, or has lost its addresses), -ENETDOWN (lost them because it is down): then
+ * before is the best that is known. Errors are retryable, and sentences for whoever has to mend it.
+ */
+int fl_interface_follow(const struct fl_interface_request *request, const struct fl_interface_facts *facts,
+			const struct fl_underlay *before, struct fl_underlay *ret_underlay,
+			struct flannel_error **ret_error);
 
 #endif

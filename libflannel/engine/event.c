@@ -21,9 +21,23 @@ struct flannel_event {
 
 /* words for logs, in the order of the enum */
 static const char *const type_names[] = {
-	"",           "lease-acquired", "lease-renewed", "lease-lost",  "lease-failed",
-	"peer-added", "peer-changed",   "peer-removed",  "store-lost",  "store-back",
-	"repaired",   "object-failed",  "node-ready",    "node-failed",
+	"",
+	"lease-acquired",
+	"lease-renewed",
+	"lease-lost",
+	"lease-failed",
+	"peer-added",
+	"peer-changed",
+	"peer-removed",
+	"store-lost",
+	"store-back",
+	"repaired",
+	"object-failed",
+	"node-ready",
+	"node-failed",
+	"underlay-changed",
+	"underlay-lost",
+	"underlay-back",
 };
 
 /* appends to the context's queue and makes its descriptor readable */

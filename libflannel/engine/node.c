@@ -25,6 +25,7 @@ void fl_node_fail(struct flannel_node *node, struct flannel_error *error)
 	flannel_error_unref(node->error);
 	node->error = error;
 	node->state = FLANNEL_NODE_FAILED;
+	fl_node_forget_underlay(node);
 	fl_node_stop_programming(node);
 	fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_NODE_FAILED, NULL, error, "%s",
 		      flannel_error_get_message(error));
@@ -278,6 +279,7 @@ struct flannel_node *flannel_node_free(struct flannel_node *node)
 
 	if (!node)
 		return NULL;
+	fl_node_forget_underlay(node);
 	fl_node_stop_programming(node);
 	if (node->request) {
 		peers = fl_request_get_peers(node->request);
@@ -289,6 +291,7 @@ struct flannel_node *flannel_node_free(struct flannel_node *node)
 	fl_source_free(node->retry);
 	flannel_error_unref(node->error);
 	flannel_error_unref(node->store_error);
+	flannel_error_unref(node->underlay_error);
 	free_options(node);
 	flannel_store_unref(node->store);
 	flannel_context_unref(node->context);

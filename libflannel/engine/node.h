@@ -3,7 +3,8 @@
 #define FL_ENGINE_NODE_H
 
 /* The node agent's inside, shared by its files: node.c (life), node_program.c (steps to ready), node_rules.c
- * (rules and their repair), node_peers.c (what is wanted for each peer), node_status.c (getters). */
+ * (rules and their repair), node_peers.c (what is wanted for each peer), node_underlay.c (the interface between nodes),
+ * node_status.c (getters). */
 
 #include <flannel/node.h>
 
@@ -33,13 +34,17 @@ struct flannel_node {
 	struct flannel_error *error;       /* why it failed, or what is being retried */
 	struct flannel_error *store_error; /* the store does not answer */
 	struct flannel_request *request;
-	struct fl_underlay underlay;
+	struct fl_underlay underlay; /* as it was when it could be used last */
 	bool has_underlay;
+	uint32_t underlay_ifindex;            /* of the link with its name now; 0: none */
+	struct flannel_error *underlay_error; /* why it carries no traffic now */
+	struct fl_source *underlay_timer;     /* look at it again */
 	const struct fl_backend *backend;
 	uint32_t mtu;
 	struct fl_reconciler *reconciler;
 
 	struct fl_subnet_choice programmed; /* what rules and subnet file speak of */
+	uint32_t programmed_mtu;            /* what the subnet file says */
 	struct fl_subnet_choice sent;       /* what the rules on their way speak of */
 	bool is_programming;                /* rules are on their way */
 	struct fl_node_rules *rules;        /* once they were sent */
@@ -62,6 +67,19 @@ void fl_node_fail(struct flannel_node *node, struct flannel_error *error);
 
 /* the configuration is known: interface, backend, identity */
 int fl_node_configure(struct flannel_node *node, struct flannel_error **ret_error);
+
+/* chooses the interface between nodes and follows it from now on: when it changes, all that depends on it does */
+int fl_node_choose_underlay(struct flannel_node *node, const struct flannel_netconf *netconf,
+			    struct flannel_error **ret_error);
+
+/* follows it no longer */
+void fl_node_forget_underlay(struct flannel_node *node);
+
+/* what the store is told of this node */
+int fl_node_set_identity(struct flannel_node *node, struct flannel_error **ret_error);
+
+/* the MTU of a node that is ready has changed: the subnet file says so */
+void fl_node_rewrite_subnet_file(struct flannel_node *node);
 
 /* the lease is known: peers' routes, rules, subnet file, ready; goes on by itself until READY or FAILED */
 void fl_node_program(struct flannel_node *node);

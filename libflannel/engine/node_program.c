@@ -11,7 +11,6 @@
 #include "domain/subnet_file.h"
 #include "engine/event.h"
 #include "engine/node_rules.h"
-#include "engine/underlay.h"
 
 /* steps that may pass by themselves are tried again after 100 ms, doubling to ten seconds */
 #define RETRY_FIRST_NS (100 * FL_NSEC_PER_MSEC)
@@ -29,33 +28,7 @@ static void log_config(struct flannel_node *node, const struct flannel_netconf *
 		       "rules are always set by nftables, whatever EnableNFTables says");
 }
 
-/* the interface that carries the traffic */
-static int find_underlay(struct flannel_node *node, const struct flannel_netconf *netconf,
-			 struct flannel_error **ret_error)
-{
-	struct fl_interface_request request = {.n_interfaces = node->n_interfaces};
-	struct flannel_prefix network;
-	struct fl_rtnl *rtnl;
-	int r = fl_context_get_rtnl(node->context, &rtnl, ret_error);
-
-	if (r < 0)
-		return r;
-	request.interfaces = (const char *const *)node->interfaces;
-	request.public_ip = node->public_ip;
-	request.public_ip6 = node->public_ip6;
-	request.ipv4 = flannel_netconf_get_network(netconf, AF_INET, &network) > 0;
-	request.ipv6 = flannel_netconf_get_network(netconf, AF_INET6, &network) > 0;
-	r = fl_underlay_find(rtnl, &request, &node->underlay, ret_error);
-	if (r < 0)
-		return r;
-	node->has_underlay = true;
-	fl_log(&node->context->log, FLANNEL_LOG_INFO, "node", "using interface %s (%s), MTU %u", node->underlay.name,
-	       node->underlay.reason, node->underlay.mtu);
-	return 0;
-}
-
-/* what the store is told of this node */
-static int set_identity(struct flannel_node *node, struct flannel_error **ret_error)
+int fl_node_set_identity(struct flannel_node *node, struct flannel_error **ret_error)
 {
 	struct fl_identity identity = {.backend_type = node->backend->name};
 
@@ -88,13 +61,11 @@ int fl_node_configure(struct flannel_node *node, struct flannel_error **ret_erro
 	log_config(node, netconf);
 	r = fl_backend_find(flannel_netconf_get_backend_type(netconf), &node->backend, ret_error);
 	if (r >= 0)
-		r = find_underlay(node, netconf, ret_error);
-	if (r >= 0)
-		r = node->backend->check(netconf, &node->underlay, ret_error);
-	if (r >= 0)
 		r = set_networks(node, netconf, ret_error);
 	if (r >= 0)
-		r = set_identity(node, ret_error);
+		r = fl_node_choose_underlay(node, netconf, ret_error);
+	if (r >= 0)
+		r = fl_node_set_identity(node, ret_error);
 	if (r >= 0 && node->masquerade)
 		r = fl_context_get_nft(node->context, &nft, ret_error);
 	/* it loads while the lease is asked for; and if there is none, nothing has been touched yet */
@@ -102,17 +73,16 @@ int fl_node_configure(struct flannel_node *node, struct flannel_error **ret_erro
 		r = fl_nft_start(nft, ret_error);
 	if (r < 0)
 		return r;
-	node->mtu = node->backend->mtu(netconf, &node->underlay);
 	node->state = FLANNEL_NODE_LEASE;
 	return 0;
 }
 
-/* a step failed: again later if that may help, else the end */
+/* a step failed: again later if that may help, or if the node was ready before it, else the end */
 static void retry_or_fail(struct flannel_node *node, struct flannel_error *error)
 {
 	uint64_t delay_ns = RETRY_FIRST_NS;
 
-	if (!flannel_error_is_retryable(error)) {
+	if (!flannel_error_is_retryable(error) && node->state != FLANNEL_NODE_READY) {
 		fl_node_fail(node, error);
 		return;
 	}
@@ -160,11 +130,20 @@ static void write_subnet_file(struct flannel_node *node)
 	}
 	node->is_programming = false;
 	node->programmed = subnets;
+	node->programmed_mtu = file.mtu;
 	node->n_failures = 0;
 	node->error = flannel_error_unref(node->error);
 	node->state = FLANNEL_NODE_READY;
 	fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_NODE_READY,
 		      flannel_request_get_lease(node->request), NULL, "wrote %s", node->subnet_file);
+}
+
+void fl_node_rewrite_subnet_file(struct flannel_node *node)
+{
+	/* otherwise it is going to be written anyway */
+	if (node->state == FLANNEL_NODE_READY && node->mtu != node->programmed_mtu &&
+	    flannel_request_get_lease(node->request))
+		write_subnet_file(node);
 }
 
 void fl_node_take_rules(struct flannel_node *node, int code, struct flannel_error *error)
@@ -207,8 +186,10 @@ void fl_node_program(struct flannel_node *node)
 
 	if (node->is_programming && fl_node_rules_is_sending(node->rules))
 		return;
-	if (node->state == FLANNEL_NODE_READY && memcmp(&subnets, &node->programmed, sizeof(subnets)) == 0)
+	if (node->state == FLANNEL_NODE_READY && memcmp(&subnets, &node->programmed, sizeof(subnets)) == 0) {
+		fl_node_rewrite_subnet_file(node);
 		return;
+	}
 	node->is_programming = true;
 	if (node->state == FLANNEL_NODE_LEASE)
 		begin_programming(node);

@@ -26,6 +26,8 @@ struct flannel_error *flannel_node_get_error(const struct flannel_node *node)
 {
 	if (!node)
 		return NULL;
+	if (node->underlay_error && node->state != FLANNEL_NODE_FAILED)
+		return node->underlay_error; /* much else may fail because of it */
 	if (node->error)
 		return node->error;
 	return fl_node_rules_get_error(node->rules) ? fl_node_rules_get_error(node->rules) : node->store_error;
@@ -56,6 +58,7 @@ int flannel_node_get_underlay(const struct flannel_node *node, struct flannel_no
 	ret_underlay->address6 = node->underlay.address6;
 	ret_underlay->mtu = node->mtu;
 	ret_underlay->reason = node->underlay.reason;
+	ret_underlay->error = node->underlay_error;
 	return 1;
 }
 

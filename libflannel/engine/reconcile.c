@@ -14,13 +14,14 @@
 /* notifications are there: take them all, then repair what they touched */
 static void on_readable(void *userdata, uint32_t events)
 {
+	const struct fl_change lost = {.type = FL_CHANGE_OVERRUN};
 	struct fl_reconciler *reconciler = userdata;
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 	int r = fl_monitor_dispatch(reconciler->monitor);
 
 	(void)events;
 	if (r < 0)
-		reconciler->full = true;
+		fl_reconciler_take_change(reconciler, &lost);
 	if (r <= 0 && (reconciler->full || reconciler->queue.n_operations) &&
 	    fl_reconciler_apply(reconciler, &error) < 0)
 		fl_log(&reconciler->context->log, FLANNEL_LOG_WARNING, AREA, "%s", flannel_error_get_message(error));
@@ -85,6 +86,12 @@ struct fl_reconciler *fl_reconciler_free(struct fl_reconciler *reconciler)
 	free(reconciler->links);
 	free(reconciler);
 	return NULL;
+}
+
+void fl_reconciler_listen(struct fl_reconciler *reconciler, fl_monitor_fn fn, void *userdata)
+{
+	reconciler->listener = fn;
+	reconciler->listener_userdata = userdata;
 }
 
 void fl_reconciler_set_networks(struct fl_reconciler *reconciler, const struct flannel_prefix *network,

@@ -11,6 +11,7 @@
 #include "domain/plan.h"
 #include "domain/set.h"
 #include "engine/context.h"
+#include "sys/monitor.h"
 
 struct fl_reconciler;
 
@@ -29,6 +30,9 @@ struct fl_owner {
 int fl_reconciler_get(struct flannel_context *context, struct fl_reconciler **ret_reconciler,
 		      struct flannel_error **ret_error);
 struct fl_reconciler *fl_reconciler_free(struct fl_reconciler *reconciler);
+
+/* One more who hears what the kernel tells, before it is acted on; NULL: nobody. FL_CHANGE_OVERRUN: anything may have changed. */
+void fl_reconciler_listen(struct fl_reconciler *reconciler, fl_monitor_fn fn, void *userdata);
 
 /* destinations whose untagged routes with protocol boot are flannel's own from another time, see fl_ownership_of() */
 void fl_reconciler_set_networks(struct fl_reconciler *reconciler, const struct flannel_prefix *network,

@@ -26,6 +26,8 @@ struct fl_reconciler {
 	struct fl_monitor *monitor;
 	struct fl_source *monitor_source;
 	struct fl_source *timer;
+	fl_monitor_fn listener;
+	void *listener_userdata;
 	struct fl_ownership_rules rules;
 	struct fl_plan queue;  /* keys of entries to be compared */
 	struct fl_plan doomed; /* deletions of what is wanted no longer */

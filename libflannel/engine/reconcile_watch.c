@@ -25,13 +25,34 @@ bool fl_reconciler_may_repair(struct fl_reconciler *reconciler, struct fl_entry 
 	return false;
 }
 
+/* which failed entries may be had now */
+struct chance {
+	struct fl_reconciler *reconciler;
+	const struct flannel_prefix *on_link; /* gateways in it have become neighbours */
+};
+
+/* an entry whose gateway was no neighbour, and may be one now */
+static int queue_reachable(void *userdata, struct fl_entry *entry)
+{
+	const struct chance *chance = userdata;
+	const struct flannel_prefix *via = &entry->object.route.via;
+
+	if (entry->state == FL_ENTRY_FAILED && entry->n_repairs < FL_FIGHT_ROUNDS &&
+	    via->family == chance->on_link->family && flannel_prefix_contains(chance->on_link, via))
+		fl_reconciler_enqueue(chance->reconciler, entry);
+	return 0;
+}
+
 /* a route came or went somewhere in the namespace */
 static void on_route(struct fl_reconciler *reconciler, const struct fl_route *route, bool removed)
 {
 	struct fl_object object = {.type = FL_OBJECT_ROUTE, .role = FL_ROLE_NODE, .route = *route};
 	struct fl_entry *entry = fl_set_find(reconciler->set, &object);
 	bool same = entry && fl_object_satisfies(&object, &entry->object);
+	struct chance chance = {.reconciler = reconciler, .on_link = &route->dst};
 
+	if (!removed && !route->via.family && route->link[0] && reconciler->has_failures && !reconciler->full)
+		fl_set_each(reconciler->set, queue_reachable, &chance);
 	if (!entry)
 		return;
 	if (same && !removed) {
@@ -86,6 +107,8 @@ void fl_reconciler_take_change(void *userdata, const struct fl_change *change)
 {
 	struct fl_reconciler *reconciler = userdata;
 
+	if (reconciler->listener)
+		reconciler->listener(reconciler->listener_userdata, change);
 	switch (change->type) {
 	case FL_CHANGE_ROUTE:
 		on_route(reconciler, &change->route, change->removed);

@@ -7,9 +7,23 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <linux/if.h>
+
 #include "sys/rtnl_address.h"
 #include "sys/rtnl_link.h"
 #include "sys/rtnl_route.h"
+
+/* a link as the decision wants it */
+static struct fl_interface_link link_of(const struct fl_link_info *info)
+{
+	struct fl_interface_link link = {.ifindex = info->ifindex, .mtu = info->mtu};
+
+	memcpy(link.name, info->name, sizeof(link.name));
+	memcpy(link.mac, info->mac, sizeof(link.mac));
+	link.up = (info->flags & IFF_UP) != 0;
+	link.carrier = (info->flags & IFF_LOWER_UP) != 0;
+	return link;
+}
 
 /* the links as the decision wants them; *ret_links is malloc()ed */
 static int list_links(struct fl_rtnl *rtnl, struct fl_interface_link **ret_links, size_t *ret_n,
@@ -25,12 +39,8 @@ static int list_links(struct fl_rtnl *rtnl, struct fl_interface_link **ret_links
 	links = calloc(n + 1, sizeof(*links));
 	if (!links)
 		return fl_error_oom(ret_error);
-	for (size_t i = 0; i < n; i++) {
-		memcpy(links[i].name, infos[i].name, sizeof(links[i].name));
-		memcpy(links[i].mac, infos[i].mac, sizeof(links[i].mac));
-		links[i].ifindex = infos[i].ifindex;
-		links[i].mtu = infos[i].mtu;
-	}
+	for (size_t i = 0; i < n; i++)
+		links[i] = link_of(&infos[i]);
 	*ret_links = links;
 	*ret_n = n;
 	return 0;
@@ -76,4 +86,107 @@ int fl_underlay_find(struct fl_rtnl *rtnl, const struct fl_interface_request *re
 	facts.links = links;
 	facts.addresses = addresses;
 	return fl_interface_select(request, &facts, ret_underlay, ret_error);
+}
+
+/* follows an interface that addresses name: it may be any */
+static int find_by_address(struct fl_rtnl *rtnl, const struct fl_interface_request *request,
+			   const struct fl_underlay *before, struct fl_underlay *ret_underlay,
+			   struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_freep) struct fl_interface_link *links = NULL;
+	FL_CLEANUP(fl_freep) struct fl_interface_address *addresses = NULL;
+	struct fl_interface_facts facts = {0};
+	int r = list_links(rtnl, &links, &facts.n_links, ret_error);
+
+	if (r >= 0)
+		r = fl_address_list(rtnl, 0, AF_UNSPEC, &addresses, &facts.n_addresses, ret_error);
+	if (r < 0)
+		return r;
+	facts.links = links;
+	facts.addresses = addresses;
+	return fl_interface_follow(request, &facts, before, ret_underlay, ret_error);
+}
+
+/* follows an interface that is known by its name; info: NULL if it is not there */
+static int find_by_name(struct fl_rtnl *rtnl, const struct fl_interface_request *request,
+			const struct fl_underlay *before, const struct fl_link_info *info,
+			struct fl_underlay *ret_underlay, struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_freep) struct fl_interface_address *addresses = NULL;
+	struct fl_interface_facts facts = {0};
+	struct fl_interface_link link;
+	int r = 0;
+
+	if (info) {
+		r = fl_address_list(rtnl, info->ifindex, AF_UNSPEC, &addresses, &facts.n_addresses, ret_error);
+		link = link_of(info);
+		facts.links = &link;
+		/* it went in the moment between the questions */
+		facts.n_links = r != -ENODEV;
+	}
+	if (r < 0 && r != -ENODEV)
+		return r;
+	if (r == -ENODEV && ret_error)
+		*ret_error = flannel_error_unref(*ret_error);
+	facts.addresses = addresses;
+	return fl_interface_follow(request, &facts, before, ret_underlay, ret_error);
+}
+
+int fl_underlay_find_again(struct fl_rtnl *rtnl, const struct fl_interface_request *request,
+			   const struct fl_underlay *before, struct fl_underlay *ret_underlay, uint32_t *ret_ifindex,
+			   struct flannel_error **ret_error)
+{
+	struct fl_link_info info = {0};
+	int r = fl_link_get(rtnl, before->name, &info, ret_error);
+	/* an alternative name does not count, since notifications do not tell it */
+	bool is_there = r > 0 && strcmp(info.name, before->name) == 0;
+
+	*ret_ifindex = is_there ? info.ifindex : 0;
+	if (r < 0)
+		return r;
+	if (before->named.family || before->named6.family)
+		return find_by_address(rtnl, request, before, ret_underlay, ret_error);
+	return find_by_name(rtnl, request, before, is_there ? &info : NULL, ret_underlay, ret_error);
+}
+
+/* is it one of the addresses that name the interface */
+static bool is_named(const struct fl_underlay *underlay, const struct flannel_prefix *address)
+{
+	const struct flannel_prefix *named[] = {&underlay->named, &underlay->named6};
+
+	for (size_t i = 0; i < FL_N_ELEMENTS(named); i++) {
+		if (named[i]->family && named[i]->family == address->family &&
+		    memcmp(named[i]->addr, address->addr, sizeof(address->addr)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* has a link that is, or is called like, the interface become another in a way that counts */
+static bool is_link_touched(const struct fl_underlay *underlay, uint32_t ifindex, bool in_trouble,
+			    const struct fl_change *change)
+{
+	struct fl_interface_link link = link_of(&change->link);
+
+	if (link.ifindex != ifindex && link.ifindex != underlay->ifindex && strcmp(link.name, underlay->name) != 0)
+		return false;
+	return in_trouble || change->removed || link.ifindex != underlay->ifindex ||
+	       strcmp(link.name, underlay->name) != 0 || link.mtu != underlay->mtu || link.up != underlay->up ||
+	       link.carrier != underlay->carrier;
+}
+
+bool fl_underlay_is_touched(const struct fl_underlay *underlay, uint32_t ifindex, bool in_trouble,
+			    const struct fl_change *change)
+{
+	switch (change->type) {
+	case FL_CHANGE_LINK:
+		return is_link_touched(underlay, ifindex, in_trouble, change);
+	case FL_CHANGE_ADDRESS:
+		return change->address.ifindex == ifindex || change->address.ifindex == underlay->ifindex ||
+		       is_named(underlay, &change->address.address);
+	case FL_CHANGE_OVERRUN:
+		return true;
+	default:
+		return false;
+	}
 }

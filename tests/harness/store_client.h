@@ -148,4 +148,28 @@ static inline void store_client_list(struct store_client *client,
 	} while (type != FLANNEL_STORE_SNAPSHOT_END);
 }
 
+/* what store_client_find() looks for */
+struct store_client_search {
+	const char *key;
+	struct flannel_lease *found;
+};
+
+static inline void store_client_compare(void *userdata, struct flannel_lease *lease)
+{
+	struct store_client_search *search = userdata;
+	char key[2 * FLANNEL_PREFIX_STRLEN];
+
+	if (strcmp(flannel_lease_format_key(lease, key, sizeof(key)), search->key) == 0)
+		search->found = flannel_lease_ref(lease);
+}
+
+/* the lease with a key, owned by the caller; NULL if there is none */
+static inline struct flannel_lease *store_client_find(struct store_client *client, const char *key)
+{
+	struct store_client_search search = {.key = key};
+
+	store_client_list(client, store_client_compare, &search);
+	return search.found;
+}
+
 #endif

@@ -28,6 +28,7 @@
 struct flannel_node {
 	int state;
 	struct flannel_error *error;
+	struct flannel_error *underlay_error;
 	struct flannel_lease *lease;
 	struct flannel_netconf *netconf;
 	struct flannel_node_peer peers[MAX_PEERS];
@@ -70,6 +71,7 @@ int flannel_node_get_underlay(const struct flannel_node *node, struct flannel_no
 	ret_underlay->link.mtu = 1500;
 	ret_underlay->mtu = 1450;
 	ret_underlay->reason = "default route";
+	ret_underlay->error = node->underlay_error;
 	cr_assert_eq(flannel_prefix_parse("192.0.2.1", &ret_underlay->address), 0);
 	return 1;
 }
@@ -317,6 +319,8 @@ Test(cli_control, status_of_a_node_that_is_well)
 	expect_json(status, "/underlay/reason", "\"default route\"");
 	expect_json(status, "/underlay/address", "\"192.0.2.1\"");
 	expect_json(status, "/underlay/mtu", "1500");
+	expect_json(status, "/underlay/state", "\"ok\"");
+	expect_json(status, "/underlay/error", "null");
 	expect_json(status, "/pod_mtu", "1450");
 	expect_json(status, "/repairs", "4");
 	expect_json(status, "/error", "null");
@@ -344,6 +348,31 @@ Test(cli_control, status_of_a_node_that_waits)
 	expect_json(status, "/underlay", "null");
 	expect_json(status, "/pod_mtu", "null");
 	json_object_put(status);
+	teardown(&fixture);
+}
+
+/* what is wrong with the interface comes before its consequences */
+Test(cli_control, underlay_that_is_gone)
+{
+	struct fixture fixture;
+	struct json_object *status;
+
+	setup(&fixture);
+	(void)flannel_error_new(&fixture.node.underlay_error, -ENODEV, "node", "underlay interface eth0", "it is gone",
+				1);
+	(void)flannel_error_new(&fixture.source.store_error, -EIO, "store", "read leases", "no answer", 1);
+	add_peer(&fixture.node, "10.244.2.0-24", "Network is down", NULL);
+	status = get_status(&fixture.source);
+	expect_json(status, "/health", "\"degraded\"");
+	expect_json(status, "/ready", "true");
+	expect_json(status, "/reason", "\"underlay interface eth0: it is gone\"");
+	expect_json(status, "/underlay/interface", "\"eth0\"");
+	expect_json(status, "/underlay/state", "\"lost\"");
+	expect_json(status, "/underlay/error/detail", "\"it is gone\"");
+	expect_json(status, "/underlay/error/errno", "\"ENODEV\"");
+	json_object_put(status);
+	flannel_error_unref(fixture.node.underlay_error);
+	flannel_error_unref(fixture.source.store_error);
 	teardown(&fixture);
 }
 

@@ -67,6 +67,9 @@ Test(cli_events, events_are_remembered_and_tell_when_to_stop)
 		{FLANNEL_EVENT_STORE_BACK, EVENTS_GO_ON, false},
 		{FLANNEL_EVENT_NODE_READY, EVENTS_NODE_READY, false},
 		{FLANNEL_EVENT_NODE_FAILED, EVENTS_NODE_FAILED, true},
+		{FLANNEL_EVENT_UNDERLAY_CHANGED, EVENTS_GO_ON, false},
+		{FLANNEL_EVENT_UNDERLAY_LOST, EVENTS_GO_ON, true},
+		{FLANNEL_EVENT_UNDERLAY_BACK, EVENTS_GO_ON, false},
 		{99, EVENTS_GO_ON, false},
 	};
 	const struct logger logger = {.fd = -1, .level = FLANNEL_LOG_ERROR};

@@ -349,6 +349,32 @@ Test(cli_flannelctl, status_for_people)
 			 "%s", text);
 }
 
+/* what is wrong with the interface stands beside it, in words */
+Test(cli_flannelctl, underlay_that_does_not_work)
+{
+	static const struct {
+		const char *underlay, *line;
+	} cases[] = {
+		{"{\"interface\":\"eth0\",\"reason\":\"default "
+		 "route\",\"address\":\"192.0.2.1\",\"state\":\"ok\",\"error\":null}",
+		 "  underlay     eth0 (192.0.2.1), chosen by: default route\n"},
+		{"{\"interface\":\"eth0\",\"reason\":\"--iface eth0\",\"address\":\"192.0.2.1\",\"state\":\"lost\","
+		 "\"error\":{\"message\":\"underlay interface eth0: it is gone\",\"detail\":\"it is gone\"}}",
+		 "  underlay     eth0 (192.0.2.1), chosen by: --iface eth0: DOES NOT WORK: it is gone\n"},
+		{"{\"interface\":\"eth0\",\"reason\":\"x\",\"address\":\"192.0.2.1\",\"state\":\"lost\"}",
+		 "  underlay     eth0 (192.0.2.1), chosen by: x: DOES NOT WORK\n"},
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		CLEANUP_FREE char *json = NULL, *text = NULL;
+		int result = -1;
+
+		cr_assert_geq(asprintf(&json, "{\"health\":\"degraded\",\"underlay\":%s}", cases[i].underlay), 0);
+		text = render(json, false, &result);
+		cr_expect(strstr(text, cases[i].line), "case %zu: %s", i, text);
+	}
+}
+
 Test(cli_flannelctl, the_verdict_comes_first)
 {
 	static const struct {
