@@ -18,6 +18,7 @@
 #include "cleanup.h"
 #include "decode.h"
 #include "delegate.h"
+#include "detach.h"
 #include "masquerade.h"
 #include "netns.h"
 #include "plugin.h"
@@ -259,23 +260,6 @@ static int make_result(struct addition *addition, const struct flannel_attachmen
 	return cni_result_format(result, addition->request->version, ret_result, error);
 }
 
-/* deletes the container's interface, if there is one */
-static int detach(const struct cni_request *request, struct cni_error *error)
-{
-	CNI_CLEANUP(unref_context) struct flannel_context *context = NULL;
-	CNI_CLEANUP(cni_flannel_errorp) struct flannel_error *cause = NULL;
-	CNI_CLEANUP(cni_closep) int netns_fd = -1;
-	int r = request->netns[0] != '\0' ? cni_netns_open(request, &netns_fd, error) : 0;
-
-	if (r <= 0)
-		return r;
-	if (new_context(&context, error) < 0)
-		return -1;
-	if (flannel_attachment_detach(context, netns_fd, request->ifname, &cause) < 0)
-		return cni_fail_flannel(error, cause, NULL);
-	return 0;
-}
-
 /* masquerades what the container sends, if that is asked for and there are addresses */
 static int masquerade(const struct addition *addition, struct flannel_context *context, struct cni_error *error)
 {
@@ -337,7 +321,7 @@ static int del(const struct cni_request *request, struct json_object **ret_resul
 	CNI_CLEANUP(cni_bridge_config_clear) struct cni_bridge_config config = {0};
 
 	(void)ret_result;
-	if (cni_bridge_config_read(request, &config, error) < 0 || detach(request, error) < 0)
+	if (cni_bridge_config_read(request, &config, error) < 0 || cni_detach(request, error) < 0)
 		return -1;
 	return run_ipam(request, config.ipam, error);
 }

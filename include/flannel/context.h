@@ -35,8 +35,11 @@ struct flannel_context;
  * @FLANNEL_CONTEXT_SINGLE_THREADED: the process has no other thread, and may be moved into a container's
  *     network namespace and back within one call. Saves 0.1 to 0.2 ms an attachment. If the way back
  *     fails the process ends with abort(3), since going on in the wrong namespace is worse.
+ * @FLANNEL_CONTEXT_DETACH_EARLY:    the process ends soon, and may have a child that is not waited for. Then
+ *     flannel_attachment_detach() returns as soon as the interface is gone for everybody, some 15 ms before
+ *     the kernel is done with it; the child waits for that and ends. Only with SINGLE_THREADED.
  */
-enum flannel_context_flags { FLANNEL_CONTEXT_SINGLE_THREADED = 1 };
+enum flannel_context_flags { FLANNEL_CONTEXT_SINGLE_THREADED = 1, FLANNEL_CONTEXT_DETACH_EARLY = 2 };
 
 /**
  * struct flannel_context_options - how a context behaves; zero means default everywhere
@@ -77,7 +80,7 @@ struct flannel_context_options {
  *
  * Return: 0, or negative with nothing changed:
  *   -EINVAL  @ret_context is NULL, .size is 0, .route_protocol is below 5, .netns_fd is no network namespace, unknown
- *            flag
+ *            flag, DETACH_EARLY without SINGLE_THREADED
  *   -E2BIG   @options is from a newer header and uses a field this library does not know
  *   -EMFILE, -ENFILE, -ENOMEM
  *

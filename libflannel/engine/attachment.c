@@ -14,6 +14,7 @@
 #include "engine/transaction.h"
 #include "engine/veth.h"
 #include "engine/vlan.h"
+#include "sys/link_removal.h"
 #include "sys/netns.h"
 #include "sys/rtnl_netconf.h"
 
@@ -351,7 +352,11 @@ int flannel_attachment_detach(struct flannel_context *context, int netns_fd, con
 	r = fl_rtnl_open(netns_fd, context->single_threaded, &rtnl, ret_error);
 	if (r >= 0)
 		r = fl_link_get(rtnl, ifname, &info, ret_error);
-	return r <= 0 ? r : fl_link_delete(rtnl, info.ifindex, ifname, ret_error);
+	if (r <= 0)
+		return r;
+	if (context->detach_early)
+		return fl_link_delete_early(rtnl, netns_fd, info.ifindex, ifname, ret_error);
+	return fl_link_delete(rtnl, info.ifindex, ifname, ret_error);
 }
 
 const struct flannel_link *flannel_attachment_get_bridge(const struct flannel_attachment *attachment)

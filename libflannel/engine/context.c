@@ -14,6 +14,9 @@
 /* Tags below this are the kernel's own and those of the route tools (RTPROT_STATIC is 4). */
 #define ROUTE_PROTOCOL_MIN 5
 
+/* all that a caller may promise */
+#define KNOWN_FLAGS ((unsigned int)(FLANNEL_CONTEXT_SINGLE_THREADED | FLANNEL_CONTEXT_DETACH_EARLY))
+
 /* the timer's only job was to make the descriptor readable */
 static void wake_up(void *userdata, uint32_t events)
 {
@@ -57,6 +60,7 @@ static int set_up(struct flannel_context *context, const struct flannel_context_
 	context->log = (struct fl_log){.fn = options->log, .userdata = options->log_userdata};
 	context->log.level = options->log_level ? options->log_level : FLANNEL_LOG_INFO;
 	context->single_threaded = (options->flags & FLANNEL_CONTEXT_SINGLE_THREADED) != 0;
+	context->detach_early = (options->flags & FLANNEL_CONTEXT_DETACH_EARLY) != 0;
 	context->route_protocol = options->route_protocol ? options->route_protocol : FLANNEL_DEFAULT_ROUTE_PROTOCOL;
 	context->module_dir = choose_path(options->module_dir, "FLANNEL_MODULE_DIR", FLANNEL_MODULE_DIR);
 	context->nft_helper = choose_path(options->nft_helper, "FLANNEL_NFT_HELPER", FLANNEL_NFT_HELPER);
@@ -83,9 +87,12 @@ int flannel_context_new(struct flannel_context **ret_context, const struct flann
 	if (copy.route_protocol && copy.route_protocol < ROUTE_PROTOCOL_MIN)
 		return fl_error_set(ret_error, -EINVAL, "argument", "expected 5 to 255",
 				    "context option route_protocol is %u", copy.route_protocol);
-	if (copy.flags & ~(unsigned int)FLANNEL_CONTEXT_SINGLE_THREADED)
+	if (copy.flags & ~KNOWN_FLAGS)
 		return fl_error_set(ret_error, -EINVAL, "argument", "unknown flag", "context option flags is 0x%x",
 				    copy.flags);
+	if ((copy.flags & KNOWN_FLAGS) == FLANNEL_CONTEXT_DETACH_EARLY)
+		return fl_error_set(ret_error, -EINVAL, "argument", "DETACH_EARLY needs SINGLE_THREADED",
+				    "context option flags is 0x%x", copy.flags);
 	context = calloc(1, sizeof(*context));
 	if (!context)
 		return fl_error_oom(ret_error);

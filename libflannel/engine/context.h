@@ -21,6 +21,7 @@ struct flannel_context {
 	struct fl_loop *loop;
 	struct fl_log log;
 	bool single_threaded;
+	bool detach_early;
 	int netns_fd; /* -1: the calling thread's */
 	uint8_t route_protocol;
 	char *module_dir;

@@ -16,6 +16,13 @@
 #define AREA "nft"
 #define OPERATION "change nft rules"
 
+/* what a synchronous request waits for */
+struct answer {
+	bool done;
+	int code;
+	struct flannel_error *error;
+};
+
 struct fl_nft {
 	char *helper;
 	int netns_fd;
@@ -23,6 +30,8 @@ struct fl_nft {
 	struct fl_nft_process process;
 	fl_nft_fn fn; /* set while a request runs */
 	void *userdata;
+	struct answer
+		answer; /* of a synchronous request: one at a time, and not on the stack, since userdata points at it */
 };
 
 int fl_nft_new(const char *helper, int netns_fd, const struct fl_log *log, struct fl_nft **ret_nft,
@@ -216,13 +225,6 @@ void fl_nft_cancel(struct fl_nft *nft)
 	fl_nft_process_stop(&nft->process, true);
 }
 
-/* what fl_nft_replace_sync() waits for */
-struct answer {
-	bool done;
-	int code;
-	struct flannel_error *error;
-};
-
 /* keeps the answer */
 static void on_answer(void *userdata, int code, struct flannel_error *error)
 {
@@ -250,13 +252,14 @@ static int wait_for_helper(const struct fl_nft *nft, uint64_t deadline_ns)
 static int request_sync(struct fl_nft *nft, const char *text, unsigned int timeout_ms, struct flannel_error **ret_error)
 {
 	uint64_t deadline_ns = fl_loop_now() + timeout_ms * FL_NSEC_PER_MSEC;
-	struct answer answer = {.done = false};
+	struct answer *answer = &nft->answer;
 	int r;
 
-	r = start_request(nft, text, on_answer, &answer, ret_error);
+	r = start_request(nft, text, on_answer, answer, ret_error);
 	if (r < 0)
 		return r;
-	while (!answer.done) {
+	*answer = (struct answer){.done = false};
+	while (!answer->done) {
 		r = wait_for_helper(nft, deadline_ns);
 		if (r <= 0) {
 			fl_nft_cancel(nft);
@@ -266,10 +269,10 @@ static int request_sync(struct fl_nft *nft, const char *text, unsigned int timeo
 		fl_nft_dispatch(nft);
 	}
 	if (ret_error)
-		*ret_error = answer.error;
+		*ret_error = answer->error;
 	else
-		flannel_error_unref(answer.error);
-	return answer.code;
+		flannel_error_unref(answer->error);
+	return answer->code;
 }
 
 int fl_nft_replace_sync(struct fl_nft *nft, const struct fl_nft_table *tables, size_t n_tables, unsigned int timeout_ms,

@@ -89,7 +89,7 @@ Test(context, bad_options)
 		options = (struct flannel_context_options){.size = sizeof(options), .route_protocol = protocol};
 		expect_error(flannel_context_new(&context, &options, &error), &error, -EINVAL, "route_protocol");
 	}
-	options = (struct flannel_context_options){.size = sizeof(options), .flags = 2};
+	options = (struct flannel_context_options){.size = sizeof(options), .flags = 64};
 	expect_error(flannel_context_new(&context, &options, &error), &error, -EINVAL, "flags");
 	options = (struct flannel_context_options){.size = sizeof(options), .netns_fd = 4711};
 	expect_error(flannel_context_new(&context, &options, &error), &error, -EINVAL, "4711");
