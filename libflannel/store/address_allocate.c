@@ -96,10 +96,13 @@ static const struct flannel_prefix *find_in_set(const struct allocation *allocat
 	return NULL;
 }
 
-/* Gives the owner what it has of a set: 1, or 0 if it has nothing. An address of the container alone becomes that of this interface,
- * so that no other one gets it, too. */
+/*
+ * Gives the owner what it has of a set: 1, or 0 if it has nothing. An address of the container alone becomes that of this interface, so
+ * that no other one gets it, too. Where files of an earlier boot are about, this one is written again, lest it be taken for one.
+ */
 static int take_owned(struct allocation *allocation, uint32_t set, struct flannel_error **ret_error)
 {
+	enum fl_address_match match = FL_ADDRESS_OWNED;
 	struct flannel_prefix address;
 	const struct flannel_address_range *range;
 	const struct flannel_prefix *found;
@@ -108,10 +111,13 @@ static int take_owned(struct allocation *allocation, uint32_t set, struct flanne
 
 	found = find_in_set(allocation, &allocation->owned, set, &index);
 	if (!found) {
+		match = FL_ADDRESS_LEGACY;
 		found = find_in_set(allocation, &allocation->legacy, set, &index);
-		if (!found)
-			return 0;
-		r = fl_address_session_upgrade(allocation->session, found, &allocation->owner, ret_error);
+	}
+	if (!found)
+		return 0;
+	if (match == FL_ADDRESS_LEGACY || fl_address_session_has_old(allocation->session)) {
+		r = fl_address_session_rewrite(allocation->session, found, &allocation->owner, match, ret_error);
 		if (r < 0)
 			return r;
 	}

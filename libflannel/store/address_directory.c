@@ -155,7 +155,7 @@ int fl_address_directory_create(const struct fl_address_directory *directory, co
 	return 0;
 }
 
-int fl_address_directory_upgrade(const struct fl_address_directory *directory, const struct flannel_prefix *address,
+int fl_address_directory_rewrite(const struct fl_address_directory *directory, const struct flannel_prefix *address,
 				 const struct fl_address_owner *owner, struct stat *ret_status,
 				 struct flannel_error **ret_error)
 {

@@ -68,8 +68,8 @@ int fl_address_directory_create(const struct fl_address_directory *directory, co
 				const struct fl_address_owner *owner, struct stat *ret_status,
 				struct flannel_error **ret_error);
 
-/* makes a file that names the container only name the interface, too */
-int fl_address_directory_upgrade(const struct fl_address_directory *directory, const struct flannel_prefix *address,
+/* writes the owner over what is in an address's file: it is another file then, and names the interface */
+int fl_address_directory_rewrite(const struct fl_address_directory *directory, const struct flannel_prefix *address,
 				 const struct fl_address_owner *owner, struct stat *ret_status,
 				 struct flannel_error **ret_error);
 

@@ -191,7 +191,7 @@ static int fill_index(struct scan *scan)
 			fl_address_index_insert(index, &scan->records[i]);
 	}
 	index->header.n_old = scan->n_old;
-	return r;
+	return r == 0 && index->is_broken ? -ENOMEM : r;
 }
 
 int fl_address_session_scan(struct fl_address_session *session,
@@ -346,16 +346,22 @@ int fl_address_session_create(struct fl_address_session *session, const struct f
 	return 0;
 }
 
-int fl_address_session_upgrade(struct fl_address_session *session, const struct flannel_prefix *address,
-			       const struct fl_address_owner *owner, struct flannel_error **ret_error)
+bool fl_address_session_has_old(const struct fl_address_session *session)
+{
+	return session->index.header.n_old > 0;
+}
+
+int fl_address_session_rewrite(struct fl_address_session *session, const struct flannel_prefix *address,
+			       const struct fl_address_owner *owner, enum fl_address_match match,
+			       struct flannel_error **ret_error)
 {
 	const struct fl_address_key key = fl_address_key(address);
 	struct stat status;
-	int r = fl_address_directory_upgrade(session->directory, address, owner, &status, ret_error);
+	int r = fl_address_directory_rewrite(session->directory, address, owner, &status, ret_error);
 
 	if (r < 0)
 		return r;
-	fl_address_index_remove(&session->index, key_of(owner, FL_ADDRESS_LEGACY), &key);
+	fl_address_index_remove(&session->index, key_of(owner, match), &key);
 	note_file(session, address, owner, &status);
 	return 0;
 }

@@ -59,14 +59,18 @@ int fl_address_session_find(struct fl_address_session *session, const struct fl_
 			    enum fl_address_match match, struct fl_address_list *ret_list,
 			    struct flannel_error **ret_error);
 
-/* fl_address_directory_create(), _upgrade() and _remove(), of which the index learns */
+/* fl_address_directory_create(), _rewrite() and _remove(), of which the index learns */
 int fl_address_session_create(struct fl_address_session *session, const struct flannel_prefix *address,
 			      const struct fl_address_owner *owner, struct flannel_error **ret_error);
-int fl_address_session_upgrade(struct fl_address_session *session, const struct flannel_prefix *address,
-			       const struct fl_address_owner *owner, struct flannel_error **ret_error);
+int fl_address_session_rewrite(struct fl_address_session *session, const struct flannel_prefix *address,
+			       const struct fl_address_owner *owner, enum fl_address_match match,
+			       struct flannel_error **ret_error);
 int fl_address_session_remove(struct fl_address_session *session, const struct flannel_prefix *address,
 			      const struct fl_address_owner *owner, enum fl_address_match match,
 			      struct flannel_error **ret_error);
+
+/* may there be files of an earlier boot, of which it is not sure whether they may go */
+bool fl_address_session_has_old(const struct fl_address_session *session);
 
 /* the next candidate of a walk that is not known to be taken: 1, or 0 at its end */
 int fl_address_session_next_free(struct fl_address_session *session, struct fl_range_walk *walk,

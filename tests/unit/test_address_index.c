@@ -564,6 +564,29 @@ Test(address_index, clocks_that_jump_keep_addresses)
 	flannel_address_pool_free(pool);
 }
 
+Test(address_index, who_asks_again_is_of_this_boot)
+{
+	const struct fl_boot first = make_boot(1, -1000);
+	const struct fl_boot wrong = make_boot(2, -1000);
+	const struct fl_boot right = make_boot(2, 1000);
+	const struct sets small = {.subnets = {"10.0.0.0/29"}};
+	struct flannel_address_pool *pool = open_in(&first);
+
+	for (char id[] = "c1"; id[1] < '6'; id[1]++)
+		cr_expect_eq(allocate(pool, &small, id, "eth0", NULL)[0], '1');
+	flannel_address_pool_free(pool);
+	/* a container of an earlier boot that is started again, while the clock does not tell which files are old */
+	pool = open_in(&wrong);
+	cr_expect_str_eq(allocate(pool, &small, "c3", "eth0", NULL), "10.0.0.4/29");
+	flannel_address_pool_free(pool);
+	pool = open_in(&right);
+	cr_expect_str_eq(allocate(pool, &small, "d1", "eth0", NULL), "10.0.0.2/29");
+	cr_expect_eq(flannel_address_pool_count(pool, "c1", "eth0", NULL), 0);
+	cr_expect_eq(flannel_address_pool_count(pool, "c3", "eth0", NULL), 1);
+	cr_expect_str_eq(content("10.0.0.4"), "c3\r\neth0");
+	flannel_address_pool_free(pool);
+}
+
 Test(address_index, an_unknown_boot_is_no_earlier_one)
 {
 	const struct fl_boot unknown = {.start_ns = make_boot(0, -1000).start_ns};
