@@ -158,21 +158,19 @@ static int scan_file(void *userdata, const struct fl_address_file *file)
 }
 
 /* reads from the old index what only it knows: which files it saw in which boot */
-static int read_known(struct scan *scan)
+static int read_known(struct scan *scan, struct flannel_error **ret_error)
 {
 	struct fl_address_session *session = scan->session;
 	const struct fl_address_header *header = &session->index.header;
 	struct fl_boot before = {0};
-	int r;
 
 	memcpy(before.id, header->boot, sizeof(before.id));
 	scan->is_new_boot = fl_boot_is_known(&before) && fl_boot_is_known(&session->boot) &&
 			    memcmp(before.id, session->boot.id, sizeof(before.id)) != 0;
 	if (header->n_buckets == 0 || (!scan->is_new_boot && header->n_old == 0))
 		return 0;
-	r = fl_address_index_list(&session->index, &scan->known, &scan->n_known);
-	if (r < 0)
-		return r;
+	if (fl_address_index_list(&session->index, &scan->known, &scan->n_known) < 0)
+		return fl_error_oom(ret_error);
 	if (scan->n_known > 0)
 		qsort(scan->known, scan->n_known, sizeof(*scan->known), compare_records);
 	scan->may_reclaim = is_local(session->directory->fd);
@@ -180,18 +178,19 @@ static int read_known(struct scan *scan)
 }
 
 /* puts what the scan found into new tables */
-static int fill_index(struct scan *scan)
+static int fill_index(struct scan *scan, struct flannel_error **ret_error)
 {
 	struct fl_address_index *index = &scan->session->index;
-	int r = fl_address_index_reset(index, scan->n_records);
 
-	for (size_t i = 0; r == 0 && i < scan->n_records; i++) {
+	if (fl_address_index_reset(index, scan->n_records) < 0)
+		return fl_error_oom(ret_error);
+	for (size_t i = 0; i < scan->n_records; i++) {
 		fl_address_index_set_taken(index, &scan->records[i].address, true);
 		if (scan->records[i].owner != 0)
 			fl_address_index_insert(index, &scan->records[i]);
 	}
 	index->header.n_old = scan->n_old;
-	return r == 0 && index->is_broken ? -ENOMEM : r;
+	return index->is_broken ? fl_error_oom(ret_error) : 0;
 }
 
 int fl_address_session_scan(struct fl_address_session *session,
@@ -203,17 +202,16 @@ int fl_address_session_scan(struct fl_address_session *session,
 
 	if (session->is_fresh && !keep)
 		return 0;
-	r = read_known(&scan);
-	if (r == 0) {
+	r = read_known(&scan, ret_error);
+	if (r == 0)
 		r = fl_address_directory_scan(session->directory, scan_file, &scan, ret_error);
-		if (r == 0)
-			r = fill_index(&scan);
-	}
+	if (r == 0)
+		r = fill_index(&scan, ret_error);
 	free(scan.known);
 	free(scan.records);
 	if (r < 0) {
 		session->index.is_broken = true;
-		return r == -ENOMEM ? fl_error_oom(ret_error) : r;
+		return r;
 	}
 	session->is_fresh = true;
 	session->is_changed = true;
@@ -276,16 +274,17 @@ struct search {
 	struct fl_address_list list;
 };
 
-/* an address that the index names: its file must say the same. For fl_address_index_find(). */
+/* An address that the index names: its file must say the same. Where all files were looked at just now, it can only be that two
+ * owners have one key. For fl_address_index_find(). */
 static int check_found(void *userdata, const struct fl_address_key *key)
 {
 	struct search *search = userdata;
 	struct fl_address_session *session = search->session;
 	const struct flannel_prefix address = fl_address_from_key(key);
 
-	if (!session->is_fresh && (!fl_address_directory_read(session->directory, &address, &session->file) ||
-				   fl_address_file_match(&session->file, search->owner) != search->match))
-		return -EBADMSG;
+	if (!fl_address_directory_read(session->directory, &address, &session->file) ||
+	    fl_address_file_match(&session->file, search->owner) != search->match)
+		return session->is_fresh ? 0 : -EBADMSG;
 	return list_add(&search->list, &address);
 }
 
