@@ -27,6 +27,9 @@
 /* index of the container's end in the interfaces of a result */
 #define CONTAINER_INDEX 2
 
+/* more addresses than a container's interface has */
+#define ADDRESSES_MAX 64
+
 /* one ADD as it goes */
 struct addition {
 	const struct cni_request *request;
@@ -294,6 +297,36 @@ static int attach_and_tell(struct addition *addition, struct json_object **ret_r
 	return -1;
 }
 
+/* does the container's interface have one of the addresses that the IPAM gave */
+static bool has_addresses(const struct addition *addition, struct flannel_context *context)
+{
+	struct flannel_prefix present[ADDRESSES_MAX];
+	size_t n = 0;
+
+	if (flannel_link_get_addresses(context, addition->request->ifname, present, ADDRESSES_MAX, &n, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < n && i < ADDRESSES_MAX; i++) {
+		for (size_t k = 0; k < addition->result.n_ips; k++) {
+			if (flannel_prefix_compare(&present[i], &addition->result.ips[k].address) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Is there an attachment of an earlier ADD? An IPAM that is asked again gives the addresses of then, so those that a failed ADD got
+ * may be in use. What the failed ADD itself has made is gone by now.
+ */
+static bool is_attached(const struct addition *addition)
+{
+	CNI_CLEANUP(unref_context) struct flannel_context *context = NULL;
+	const struct flannel_context_options options = {
+		.size = sizeof(options), .flags = FLANNEL_CONTEXT_SINGLE_THREADED, .netns_fd = addition->netns_fd};
+
+	return flannel_context_new(&context, &options, NULL) == 0 && has_addresses(addition, context);
+}
+
 /* ADD. Everything that can be refused is looked at before anything is done. */
 static int add(const struct cni_request *request, struct json_object **ret_result, struct cni_error *error)
 {
@@ -310,7 +343,7 @@ static int add(const struct cni_request *request, struct json_object **ret_resul
 	if (r < 0 || ask_ipam(&addition, error) < 0)
 		return -1;
 	r = attach_and_tell(&addition, ret_result, error);
-	if (r < 0)
+	if (r < 0 && !is_attached(&addition))
 		release_addresses(&addition);
 	return r;
 }
