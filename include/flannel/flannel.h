@@ -20,6 +20,7 @@
 #include <flannel/masquerade.h>
 #include <flannel/netconf.h>
 #include <flannel/node.h>
+#include <flannel/port_map.h>
 #include <flannel/prefix.h>
 #include <flannel/route.h>
 #include <flannel/store.h>

@@ -161,3 +161,21 @@ struct json_object *fl_nft_add_rule(const struct fl_nft_table_name *table, const
 
 	return fl_nft_keyed("add", fl_nft_keyed("rule", rule));
 }
+
+struct json_object *fl_nft_delete_rule(const struct fl_nft_table_name *table, const char *chain, uint64_t handle)
+{
+	struct json_object *rule =
+		with(with_string(place(table), "chain", chain), "handle", fl_json_int((int64_t)handle));
+
+	return fl_nft_keyed("delete", fl_nft_keyed("rule", rule));
+}
+
+struct json_object *fl_nft_flush_chain(const struct fl_nft_table_name *table, const char *name)
+{
+	return fl_nft_keyed("flush", fl_nft_keyed("chain", with_string(place(table), "name", name)));
+}
+
+struct json_object *fl_nft_delete_chain(const struct fl_nft_table_name *table, const char *name)
+{
+	return fl_nft_keyed("delete", fl_nft_keyed("chain", with_string(place(table), "name", name)));
+}

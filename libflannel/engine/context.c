@@ -120,6 +120,7 @@ struct flannel_context *flannel_context_unref(struct flannel_context *context)
 		return NULL;
 	fl_reconciler_free(context->reconciler);
 	fl_nft_free(context->nft);
+	fl_rtnl_close(context->netfilter);
 	fl_rtnl_close(context->rtnl);
 	while ((event = fl_event_take(context)))
 		flannel_event_free(event);
@@ -166,6 +167,20 @@ int fl_context_get_rtnl(struct flannel_context *context, struct fl_rtnl **ret_rt
 			return r;
 	}
 	*ret_rtnl = context->rtnl;
+	return 0;
+}
+
+int fl_context_get_netfilter(struct flannel_context *context, struct fl_rtnl **ret_netfilter,
+			     struct flannel_error **ret_error)
+{
+	if (!context->netfilter) {
+		int r = fl_rtnl_open_netfilter(context->netns_fd, context->single_threaded, &context->netfilter,
+					       ret_error);
+
+		if (r < 0)
+			return r;
+	}
+	*ret_netfilter = context->netfilter;
 	return 0;
 }
 

@@ -33,6 +33,7 @@ struct flannel_context {
 	bool event_lost;        /* no memory for an event; told by the next dispatch */
 
 	struct fl_rtnl *rtnl;
+	struct fl_rtnl *netfilter;
 	struct fl_nft *nft;
 	struct fl_reconciler *reconciler;
 	bool has_node; /* tables and ownership rules are those of one node */
@@ -40,6 +41,10 @@ struct flannel_context {
 
 /* the request socket of the context's namespace, borrowed */
 int fl_context_get_rtnl(struct flannel_context *context, struct fl_rtnl **ret_rtnl, struct flannel_error **ret_error);
+
+/* the same for netfilter, for plain messages about sets and connections */
+int fl_context_get_netfilter(struct flannel_context *context, struct fl_rtnl **ret_netfilter,
+			     struct flannel_error **ret_error);
 
 /* the client of the nft helper, borrowed */
 int fl_context_get_nft(struct flannel_context *context, struct fl_nft **ret_nft, struct flannel_error **ret_error);

@@ -210,9 +210,31 @@ def nft():
             rule = {k: o[k] for k in ("expr", "comment") if k in o}
             table["chains"][o["chain"]].setdefault("rules", []).append(rule)
         elif what != "table":
-            table.setdefault(what + "s", {})[o.get("name", "?")] = {
-                k: v for k, v in o.items() if k not in ("handle", "family", "table", "name")}
-    return tables
+            set_ = {k: v for k, v in o.items() if k not in ("handle", "family", "table", "name")}
+            if "elem" in set_:
+                set_["elem"] = sorted(filter(None, map(element, set_["elem"])))
+            table.setdefault(what + "s", {})[o.get("name", "?")] = set_
+    return {name: port_map(t) if name.startswith("inet cni-portmap-") else t for name, t in tables.items()}
+
+
+def element(entry):
+    """an element of a set or map as text: key, data, comment; nothing for one that is on its way out"""
+    key, data = entry if isinstance(entry, list) else (entry, None)
+    inner = key.get("elem", {"val": key}) if isinstance(key, dict) else {"val": key}
+    if inner.get("timeout") and not inner.get("expires"):
+        return None
+    value = inner["val"]
+    if isinstance(value, dict):
+        value = " . ".join(map(str, value["concat"])) if "concat" in value else json.dumps(value)
+    text = str(value) if data is None else f"{value} : {data}"
+    return text + (f" # {inner['comment']}" if inner.get("comment") else "")
+
+
+def port_map(table):
+    """Our table of port mappings in short: its rules are the same always, tests/netns/test_port_map.c looks at them."""
+    full = {**table.get("maps", {}), **table.get("sets", {})}
+    return {"rules": {name: len(chain.get("rules", [])) for name, chain in table.get("chains", {}).items()},
+            "elements": {name: s["elem"] for name, s in full.items() if s.get("elem")}}
 
 
 def traffic_control():
