@@ -64,7 +64,7 @@ FLANNEL_PUBLIC int flannel_error_get_code(const struct flannel_error *error);
  * @error: an error; NULL gives "".
  *
  * Areas of this library: "argument", "config", "file", "memory", "netns", "nft", "node", "process",
- * "rtnl", "store", "sysctl", "address", "attachment".
+ * "rtnl", "source_route", "store", "sysctl", "address", "attachment".
  *
  * Return: text owned by @error, valid as long as it is. Since: 0.1.
  */

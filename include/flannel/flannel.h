@@ -23,6 +23,7 @@
 #include <flannel/port_map.h>
 #include <flannel/prefix.h>
 #include <flannel/route.h>
+#include <flannel/source_route.h>
 #include <flannel/store.h>
 #include <flannel/sysctl.h>
 

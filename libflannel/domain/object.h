@@ -91,7 +91,9 @@ struct fl_address {
 /* key: role, table, dst and metric */
 struct fl_route {
 	struct flannel_prefix dst;
-	struct flannel_prefix via;      /* AF_UNSPEC for none */
+	struct flannel_prefix via; /* AF_UNSPEC for none */
+	/* address that what is sent prefers as its own; AF_UNSPEC for none; not compared */
+	struct flannel_prefix source;
 	char link[FLANNEL_IFNAME_SIZE]; /* "" lets the kernel find it */
 	uint32_t table;
 	uint32_t metric; /* never 0 for IPv6: the kernel's default is written out */

@@ -120,8 +120,12 @@ static int put_route(struct nl_msg *message, enum fl_verb verb, const struct fl_
 			r |= nla_put_u32(message, RTA_OIF, ifindex);
 		r |= put_gateway(message, route);
 	}
-	if (verb != FL_VERB_DELETE)
+	if (verb != FL_VERB_DELETE) {
+		if (route->source.family)
+			r |= nla_put(message, RTA_PREFSRC, fl_rtnl_address_len(route->source.family),
+				     route->source.addr);
 		r |= put_metrics(message, route);
+	}
 	return r;
 }
 

@@ -42,6 +42,10 @@ struct fl_route_filter {
 int fl_route_list(struct fl_rtnl *rtnl, const struct fl_route_filter *filter, struct fl_route **ret_routes,
 		  size_t *ret_n, struct flannel_error **ret_error);
 
+/* The same of all tables but local, of one family. */
+int fl_route_list_tables(struct fl_rtnl *rtnl, int family, struct fl_route **ret_routes, size_t *ret_n,
+			 struct flannel_error **ret_error);
+
 /*
  * The kernel's choice for a destination (ip route get): output link's index, source address and gateway (AF_UNSPEC if
  * on-link). -ENETUNREACH if there is none.

@@ -136,20 +136,29 @@ static int parse_message(const struct nlmsghdr *header, struct nlattr *tb[RTA_MA
 	return 0;
 }
 
+/* of which tables a list is */
+#define ANY_TABLE RT_TABLE_UNSPEC
+
+/* is a table one of those: ANY_TABLE are all but local */
+static bool is_table(uint32_t table, uint32_t wanted_table)
+{
+	return wanted_table == ANY_TABLE ? table != RT_TABLE_LOCAL : table == wanted_table;
+}
+
 /*
  * Is it one that lists have: a route of the table, not a cached copy, of a type that can be wanted. Those for a type of
  * service or a source have another key in the kernel, so that they are in nobody's way.
  */
 static bool is_listed(const struct rtmsg *header, uint32_t table, uint32_t wanted_table)
 {
-	if (table != wanted_table || (header->rtm_flags & RTM_F_CLONED) || header->rtm_tos != 0 ||
+	if (!is_table(table, wanted_table) || (header->rtm_flags & RTM_F_CLONED) || header->rtm_tos != 0 ||
 	    header->rtm_src_len != 0)
 		return false;
 	return header->rtm_type == RTN_UNICAST || header->rtm_type == RTN_BLACKHOLE ||
 	       header->rtm_type == RTN_UNREACHABLE || header->rtm_type == RTN_PROHIBIT;
 }
 
-/* fl_route_parse() for any one table, with a memory for link names */
+/* fl_route_parse() for any one table or all, with a memory for link names */
 static int parse_route(struct fl_rtnl *rtnl, struct link_cache *cache, uint32_t table, const struct nlmsghdr *message,
 		       struct fl_route *ret_route)
 {
@@ -176,6 +185,9 @@ static int parse_route(struct fl_rtnl *rtnl, struct link_cache *cache, uint32_t 
 	else if (header->rtm_family == AF_INET6)
 		route.metric = FL_ROUTE_METRIC_DEFAULT_V6;
 	if (tb[RTA_METRICS] && parse_metrics(tb[RTA_METRICS], &route) < 0)
+		return -EBADMSG;
+	if (tb[RTA_PREFSRC] &&
+	    read_address(header->rtm_family, nla_data(tb[RTA_PREFSRC]), nla_len(tb[RTA_PREFSRC]), &route.source) < 0)
 		return -EBADMSG;
 	if (parse_next_hop(header, tb, &route, &ifindex) < 0)
 		return -EBADMSG;
@@ -214,15 +226,14 @@ static int parse_item(void *userdata, const struct nlmsghdr *header, void *ret_i
 	return filter->dst.family == AF_UNSPEC || flannel_prefix_compare(&route->dst, &filter->dst) == 0;
 }
 
-int fl_route_list(struct fl_rtnl *rtnl, const struct fl_route_filter *filter, struct fl_route **ret_routes,
-		  size_t *ret_n, struct flannel_error **ret_error)
+/* asks for the routes of the listing's table, or of all */
+static int list_routes(struct listing *listing, struct fl_route **ret_routes, size_t *ret_n,
+		       struct flannel_error **ret_error)
 {
 	const struct rtmsg header = {
-		.rtm_family = (uint8_t)filter->family,
-		.rtm_protocol = filter->protocol,
+		.rtm_family = (uint8_t)listing->filter->family,
+		.rtm_protocol = listing->filter->protocol,
 	};
-	struct listing listing = {
-		.rtnl = rtnl, .filter = filter, .table = filter->table ? filter->table : RT_TABLE_MAIN};
 	FL_CLEANUP(fl_rtnl_message_freep)
 	struct nl_msg *message = fl_rtnl_message(RTM_GETROUTE, 0, &header, sizeof(header));
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
@@ -230,9 +241,10 @@ int fl_route_list(struct fl_rtnl *rtnl, const struct fl_route_filter *filter, st
 	size_t n = 0;
 	int r;
 
-	if (!message || nla_put_u32(message, RTA_TABLE, listing.table) < 0)
+	if (!message || (listing->table != ANY_TABLE && nla_put_u32(message, RTA_TABLE, listing->table) < 0))
 		return fl_error_oom(ret_error);
-	r = fl_rtnl_list(rtnl, message, sizeof(**ret_routes), parse_item, &listing, &routes, &n, &error, "list routes");
+	r = fl_rtnl_list(listing->rtnl, message, sizeof(**ret_routes), parse_item, listing, &routes, &n, &error,
+			 "list routes");
 	/* a namespace has no table before its first route */
 	if (r < 0 && r != -ENOENT) {
 		if (ret_error)
@@ -242,6 +254,24 @@ int fl_route_list(struct fl_rtnl *rtnl, const struct fl_route_filter *filter, st
 	*ret_routes = routes;
 	*ret_n = n;
 	return 0;
+}
+
+int fl_route_list(struct fl_rtnl *rtnl, const struct fl_route_filter *filter, struct fl_route **ret_routes,
+		  size_t *ret_n, struct flannel_error **ret_error)
+{
+	struct listing listing = {
+		.rtnl = rtnl, .filter = filter, .table = filter->table ? filter->table : RT_TABLE_MAIN};
+
+	return list_routes(&listing, ret_routes, ret_n, ret_error);
+}
+
+int fl_route_list_tables(struct fl_rtnl *rtnl, int family, struct fl_route **ret_routes, size_t *ret_n,
+			 struct flannel_error **ret_error)
+{
+	const struct fl_route_filter filter = {.family = family};
+	struct listing listing = {.rtnl = rtnl, .filter = &filter, .table = ANY_TABLE};
+
+	return list_routes(&listing, ret_routes, ret_n, ret_error);
 }
 
 /* reads the kernel's choice */

@@ -156,6 +156,18 @@ def routes(family):
                   and not r.get("dst", "").startswith(("fe80:", "ff00:")))
 
 
+def rules():
+    """without those that every namespace has"""
+    rows = []
+    for family in ("-4", "-6"):
+        for r in js(["ip", family, "-j", "rule", "show"]):
+            if r["priority"] not in (0, 32766, 32767):
+                words = [f"{k} {v}" for k, v in r.items() if k not in ("priority", "src", "srclen", "table")]
+                rows.append(" ".join([f"{family} {r['priority']}: from {r['src']}"] +
+                                     ([f"/{r['srclen']}"] if "srclen" in r else []) + words + [f"lookup {r.get('table')}"]))
+    return rows
+
+
 def fdb():
     rows = []
     for f in js(["bridge", "-j", "fdb", "show"]):
@@ -338,7 +350,7 @@ def observe(spaces, base):
             one = {"link": {k: v for k, v in forms.items() if base[n].get(k) != v},
                    "addr": addresses() if n == "host" else pod_addresses[n],
                    "route": routes("-4"), "route6": routes("-6"), "fdb": fdb(), "neigh": neigh(),
-                   "sysctl": sysctls(set(forms)), "nft": nft(), "tc": traffic_control()}
+                   "sysctl": sysctls(set(forms)), "nft": nft(), "tc": traffic_control(), "rule": rules()}
             state[n] = {k: v for k, v in one.items() if v}
     state["files"] = files()
     return {k: v for k, v in state.items() if v}, everyone
