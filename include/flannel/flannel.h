@@ -13,6 +13,7 @@
 #include <flannel/context.h>
 #include <flannel/error.h>
 #include <flannel/event.h>
+#include <flannel/firewall.h>
 #include <flannel/export.h>
 #include <flannel/lease.h>
 #include <flannel/link.h>

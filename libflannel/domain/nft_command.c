@@ -162,6 +162,22 @@ struct json_object *fl_nft_add_rule(const struct fl_nft_table_name *table, const
 	return fl_nft_keyed("add", fl_nft_keyed("rule", rule));
 }
 
+struct json_object *fl_nft_add_commented_rule(const struct fl_nft_table_name *table, const char *chain,
+					      struct json_object *statements, const char *comment)
+{
+	struct json_object *rule = with(with_string(place(table), "chain", chain), "expr", statements);
+
+	return fl_nft_keyed("add", fl_nft_keyed("rule", with_string(rule, "comment", comment)));
+}
+
+struct json_object *fl_nft_insert_rule(const struct fl_nft_table_name *table, const char *chain,
+				       struct json_object *statements, const char *comment)
+{
+	struct json_object *rule = with(with_string(place(table), "chain", chain), "expr", statements);
+
+	return fl_nft_keyed("insert", fl_nft_keyed("rule", with_string(rule, "comment", comment)));
+}
+
 struct json_object *fl_nft_delete_rule(const struct fl_nft_table_name *table, const char *chain, uint64_t handle)
 {
 	struct json_object *rule =

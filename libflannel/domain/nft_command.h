@@ -58,6 +58,12 @@ struct json_object *fl_nft_add_base_chain(const struct fl_nft_table_name *table,
 struct json_object *fl_nft_add_rule(const struct fl_nft_table_name *table, const char *chain,
 				    struct json_object *statements);
 
+/* a rule with a comment: the last of its chain, or the first */
+struct json_object *fl_nft_add_commented_rule(const struct fl_nft_table_name *table, const char *chain,
+					      struct json_object *statements, const char *comment);
+struct json_object *fl_nft_insert_rule(const struct fl_nft_table_name *table, const char *chain,
+				       struct json_object *statements, const char *comment);
+
 /* deletes a rule by its handle; empties a chain; deletes an empty chain that nothing jumps to */
 struct json_object *fl_nft_delete_rule(const struct fl_nft_table_name *table, const char *chain, uint64_t handle);
 struct json_object *fl_nft_flush_chain(const struct fl_nft_table_name *table, const char *name);

@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
@@ -68,11 +69,67 @@ static struct nlattr *find_target(struct nlattr *expression)
 	return inside(inside(data, NFTA_DATA_VERDICT), NFTA_VERDICT_CHAIN);
 }
 
+/* the comment of a rule that iptables made, if this expression is one: a match of that name, and its argument */
+static void read_match_comment(struct nlattr *expression, char *buf, size_t size)
+{
+	struct nlattr *name = inside(expression, NFTA_EXPR_NAME), *data = inside(expression, NFTA_EXPR_DATA);
+	struct nlattr *match = inside(data, NFTA_MATCH_NAME);
+
+	if (name && match && nla_strcmp(name, "match") == 0 && nla_strcmp(match, "comment") == 0)
+		read_text(inside(data, NFTA_MATCH_INFO), buf, size);
+}
+
+/* what a rule has just loaded from a packet */
+struct loaded {
+	uint32_t offset;
+	uint32_t len; /* 0: nothing of the network header */
+};
+
+/* a number of an attribute, 0 without it */
+static uint32_t number(struct nlattr *attribute)
+{
+	return attribute && nla_len(attribute) >= (int)sizeof(uint32_t) ? be32toh(nla_get_u32(attribute)) : 0;
+}
+
+/* where an address that was loaded belongs, by the header's layout (RFC 791, RFC 8200); NULL if it is none */
+static struct fl_nft_address *which_address(struct fl_nft_found_rule *rule, const struct loaded *loaded)
+{
+	if ((loaded->len == 4 && loaded->offset == 12) || (loaded->len == 16 && loaded->offset == 8))
+		return &rule->source;
+	if ((loaded->len == 4 && loaded->offset == 16) || (loaded->len == 16 && loaded->offset == 24))
+		return &rule->destination;
+	return NULL;
+}
+
+/* Notes an address that a rule compares with: one expression loads it, the next one compares. Between them stands a mask, if not
+ * all of it counts. */
+static void follow(struct fl_nft_found_rule *rule, struct nlattr *expression, struct loaded *loaded)
+{
+	struct nlattr *name = inside(expression, NFTA_EXPR_NAME), *data = inside(expression, NFTA_EXPR_DATA);
+	struct fl_nft_address *address = which_address(rule, loaded);
+	struct nlattr *value;
+
+	if (name && nla_strcmp(name, "payload") == 0 &&
+	    number(inside(data, NFTA_PAYLOAD_BASE)) == NFT_PAYLOAD_NETWORK_HEADER) {
+		loaded->offset = number(inside(data, NFTA_PAYLOAD_OFFSET));
+		loaded->len = number(inside(data, NFTA_PAYLOAD_LEN));
+		return;
+	}
+	value = inside(inside(data, NFTA_CMP_DATA), NFTA_DATA_VALUE);
+	if (name && nla_strcmp(name, "cmp") == 0 && address && number(inside(data, NFTA_CMP_OP)) == NFT_CMP_EQ &&
+	    value && nla_len(value) == (int)loaded->len) {
+		memcpy(address->bytes, nla_data(value), loaded->len);
+		address->len = (uint8_t)loaded->len;
+	}
+	loaded->len = 0;
+}
+
 /* makes an item of a rule; an fl_rtnl_parse_fn */
 static int parse_rule(void *userdata, const struct nlmsghdr *header, void *ret_item)
 {
 	struct fl_nft_found_rule *rule = ret_item;
 	struct nlattr *attributes[NFTA_RULE_MAX + 1], *expression;
+	struct loaded loaded = {.len = 0};
 	int left;
 
 	(void)userdata;
@@ -85,8 +142,14 @@ static int parse_rule(void *userdata, const struct nlmsghdr *header, void *ret_i
 	read_text(attributes[NFTA_RULE_CHAIN], rule->chain, sizeof(rule->chain));
 	read_comment(attributes[NFTA_RULE_USERDATA], rule->comment, sizeof(rule->comment));
 	if (attributes[NFTA_RULE_EXPRESSIONS])
-		nla_for_each_nested(expression, attributes[NFTA_RULE_EXPRESSIONS], left) if (rule->target[0] == '\0')
-			read_text(find_target(expression), rule->target, sizeof(rule->target));
+		nla_for_each_nested(expression, attributes[NFTA_RULE_EXPRESSIONS], left)
+		{
+			if (rule->target[0] == '\0')
+				read_text(find_target(expression), rule->target, sizeof(rule->target));
+			if (rule->comment[0] == '\0')
+				read_match_comment(expression, rule->comment, sizeof(rule->comment));
+			follow(rule, expression, &loaded);
+		}
 	return 1;
 }
 

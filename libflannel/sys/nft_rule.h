@@ -6,10 +6,18 @@
 
 #include "sys/nft_message.h"
 
+/* a whole address, in network byte order; len 0 for none */
+struct fl_nft_address {
+	uint8_t bytes[16];
+	uint8_t len;
+};
+
 struct fl_nft_found_rule {
 	char chain[128];  /* which the rule is in */
 	char target[128]; /* which it jumps or goes to; "" for none */
 	char comment[128];
+	struct fl_nft_address source; /* which it compares with, if it is a whole one */
+	struct fl_nft_address destination;
 	uint64_t handle;
 };
 
