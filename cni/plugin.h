@@ -51,6 +51,7 @@ const char *cni_verb_name(enum cni_verb verb);
 
 extern const struct cni_plugin cni_plugin_bandwidth;
 extern const struct cni_plugin cni_plugin_bridge;
+extern const struct cni_plugin cni_plugin_firewall;
 extern const struct cni_plugin cni_plugin_flannel;
 extern const struct cni_plugin cni_plugin_host_local;
 extern const struct cni_plugin cni_plugin_loopback;
