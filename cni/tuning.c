@@ -218,6 +218,9 @@ static int del(const struct cni_request *request, struct json_object **ret_resul
 	(void)ret_result;
 	if (cni_tuning_config_read_data_dir(request, &data_dir, error) < 0)
 		return -1;
+	if (cni_tuning_backup_remove_unfinished(request, data_dir, &ignored) < 0)
+		(void)fprintf(stderr, "tuning: %s\n", ignored.message ? ignored.message : "not enough memory");
+	cni_error_clear(&ignored);
 	if (request->netns[0] != '\0' && restore(request, data_dir, &ignored) < 0)
 		(void)fprintf(stderr, "tuning: %s\n", ignored.message ? ignored.message : "not enough memory");
 	return 0;

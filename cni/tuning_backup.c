@@ -79,6 +79,40 @@ static int parse(struct json_object *object, const char *path, struct flannel_li
 	return 0;
 }
 
+/* where a new file is written before it gets its name; NULL without memory */
+static char *make_temporary_path(const char *path)
+{
+	char *temporary = NULL;
+
+	return asprintf(&temporary, "%s.new", path) < 0 ? NULL : temporary;
+}
+
+/* deletes a file, if it is there */
+static int remove_file(const char *path, struct cni_error *error)
+{
+	if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
+		return cni_fail(error, CNI_ERROR_INTERNAL, "dataDir: remove %s: %s", path, strerror(errno));
+	return 0;
+}
+
+/* where the file is; NULL without memory */
+static char *make_path(const struct cni_request *request, const char *data_dir)
+{
+	char *path = NULL;
+	int r = asprintf(&path, "%s/%s_%s.json", data_dir, request->container_id, request->ifname);
+
+	return r < 0 ? NULL : path;
+}
+
+int cni_tuning_backup_remove_unfinished(const struct cni_request *request, const char *data_dir,
+					struct cni_error *error)
+{
+	CNI_CLEANUP(cni_freep) char *path = make_path(request, data_dir);
+	CNI_CLEANUP(cni_freep) char *temporary = path ? make_temporary_path(path) : NULL;
+
+	return temporary ? remove_file(temporary, error) : cni_fail_oom(error);
+}
+
 int cni_tuning_backup_load(const struct cni_request *request, const char *data_dir,
 			   struct cni_tuning_backup *ret_backup, struct cni_error *error)
 {
@@ -88,10 +122,9 @@ int cni_tuning_backup_load(const struct cni_request *request, const char *data_d
 	int r;
 
 	*ret_backup = (struct cni_tuning_backup){.settings.size = sizeof(ret_backup->settings)};
-	if (asprintf(&ret_backup->path, "%s/%s_%s.json", data_dir, request->container_id, request->ifname) < 0) {
-		ret_backup->path = NULL;
+	ret_backup->path = make_path(request, data_dir);
+	if (!ret_backup->path)
 		return cni_fail_oom(error);
-	}
 	r = cni_file_read(ret_backup->path, "dataDir", &text, &len, error);
 	if (r <= 0)
 		return r;
@@ -131,13 +164,11 @@ static char *format(const struct flannel_link_settings *settings)
 /* writes a new file in the place of path */
 static int replace(const char *path, const char *text, struct cni_error *error)
 {
-	CNI_CLEANUP(cni_freep) char *temporary = NULL;
+	CNI_CLEANUP(cni_freep) char *temporary = make_temporary_path(path);
 	CNI_CLEANUP(cni_closep) int fd = -1;
 
-	if (asprintf(&temporary, "%s.new", path) < 0) {
-		temporary = NULL;
+	if (!temporary)
 		return cni_fail_oom(error);
-	}
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, MODE);
 	if (fd >= 0 && cni_write(fd, text, strlen(text)) == 0 && rename(temporary, path) == 0)
 		return 0;
@@ -197,7 +228,5 @@ void cni_tuning_backup_undo(struct cni_tuning_backup *backup, const char *data_d
 
 int cni_tuning_backup_remove(const struct cni_tuning_backup *backup, struct cni_error *error)
 {
-	if (unlink(backup->path) < 0 && errno != ENOENT && errno != ENOTDIR)
-		return cni_fail(error, CNI_ERROR_INTERNAL, "dataDir: remove %s: %s", backup->path, strerror(errno));
-	return 0;
+	return remove_file(backup->path, error);
 }

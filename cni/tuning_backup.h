@@ -18,6 +18,10 @@ struct cni_tuning_backup {
 	bool made_directory;
 };
 
+/* Deletes what a save left that was killed before the file was whole. */
+int cni_tuning_backup_remove_unfinished(const struct cni_request *request, const char *data_dir,
+					struct cni_error *error);
+
 /* Reads the file: 1, 0 if there is none, -1 if it makes no sense. ret_backup is set unless there is no memory. */
 int cni_tuning_backup_load(const struct cni_request *request, const char *data_dir,
 			   struct cni_tuning_backup *ret_backup, struct cni_error *error);

@@ -182,6 +182,8 @@ static int change(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link *
 			continue;
 		r = fl_link_change(rtnl, ifindex, &step, ret_error);
 		if (r < 0) {
+			/* the kernel's answer was lost: it may have done it */
+			done |= r == -ENOBUFS ? setting->attribute : 0;
 			r = fl_error_wrap(ret_error, r, "%s", format_value(setting, &step, value));
 			return put_back(rtnl, ifindex, before, done, r, ret_error);
 		}

@@ -132,7 +132,8 @@ static int persist(const struct claim *claim, struct flannel_context *context, c
 		error = flannel_error_unref(error);
 		r = fl_nft_element_add(claim->netfilter, &claim->place, claim->wanted, claim->n, NULL, &error);
 		/* all or none, as long as it is one transaction */
-		*claim->added = *claim->added || r == 0 || claim->n > FL_NFT_TRANSACTION_MAX;
+		/* -ENOBUFS: the kernel's answer was lost, they may be there */
+		*claim->added = *claim->added || r == 0 || r == -ENOBUFS || claim->n > FL_NFT_TRANSACTION_MAX;
 		if (r == -ENOENT) {
 			int made = make_table(context, table, ret_error);
 

@@ -152,6 +152,9 @@ class Lab:
             for name in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
                 with open("/proc/sys/net/" + name) as f:
                     seen[name] = f.read().strip()
+        with self.inside("pod"), contextlib.suppress(FileNotFoundError):
+            with open("/proc/sys/net/ipv4/conf/eth0/arp_filter") as f:
+                seen["pod setting"] = f.read().strip()
         seen["nft"] = rules(json.loads(self.run("node", "nft", "-j", "list", "ruleset") or '{"nftables": []}'))
         seen["files"] = self.files()
         pods = {a: f"POD{i}" for i, a in enumerate(seen.pop("pod own"))}
@@ -167,8 +170,8 @@ class Lab:
         own = [(l["ifname"], a) for l in links for a in l["addr_info"] if a["scope"] == "global"]
         routes = [r for r in routes if r.get("table") != "local" and not r["dst"].startswith(("fe80:", "ff00:"))]
         return {
-            name + " links": sorted(f"{l['ifname']} {l['qdisc']} mtu {l['mtu']} {l.get('master')} {'UP' in l['flags']}"
-                                    for l in links),
+            name + " links": sorted(f"{l['ifname']} {l['qdisc']} mtu {l['mtu']} {l.get('master')} "
+                                    f"{' '.join(sorted(set(l['flags']) & {'UP', 'PROMISC'}))}" for l in links),
             name + " addresses": sorted(f"{ifname} {a['local']}/{a['prefixlen']}" for ifname, a in own),
             # link-local routes come and go by themselves
             name + " routes": sorted(f"{r['dst']} {r.get('gateway')} {r['dev']} {r.get('table')} {r.get('prefsrc')}" for r in routes),
