@@ -52,11 +52,45 @@ static int allocate(const struct cni_request *request, const struct cni_ipam_con
 	return n < 0 ? cni_fail_flannel(error, cause, NULL) : n;
 }
 
+/* does this call serve an ADD that gave what the container had before */
+static bool had_addresses(const struct cni_request *request)
+{
+	return request->had_addresses && *request->had_addresses;
+}
+
+/* gives back what the container has, unless that is an earlier attachment's */
+static int release(const struct cni_request *request, const struct cni_ipam_config *config, struct cni_error *error)
+{
+	CNI_CLEANUP(cni_flannel_errorp) struct flannel_error *cause = NULL;
+	CNI_CLEANUP(free_pool) struct flannel_address_pool *pool = NULL;
+
+	if (had_addresses(request))
+		return 0;
+	if (open_pool(config, &pool, error) < 0)
+		return -1;
+	if (flannel_address_pool_release(pool, request->container_id, request->ifname, &cause) < 0)
+		return cni_fail_flannel(error, cause, NULL);
+	return 0;
+}
+
+/* the answer to ADD */
+static int make_result(const struct cni_request *request, struct cni_result *result,
+		       const struct flannel_address *addresses, int n, struct json_object **ret_result,
+		       struct cni_error *error)
+{
+	for (int i = 0; i < n; i++) {
+		if (!cni_result_add_ip(result, &addresses[i].address, &addresses[i].gateway, -1))
+			return cni_fail_oom(error);
+	}
+	return cni_result_format(result, request->version, ret_result, error);
+}
+
 /* ADD */
 static int add(const struct cni_request *request, struct json_object **ret_result, struct cni_error *error)
 {
 	CNI_CLEANUP(cni_ipam_config_clear) struct cni_ipam_config config = {0};
 	CNI_CLEANUP(cni_freep) struct flannel_address *addresses = NULL;
+	CNI_CLEANUP(cni_error_clear) struct cni_error ignored = {0};
 	int n;
 
 	if (cni_ipam_config_read(request, &config, error) < 0)
@@ -68,25 +102,24 @@ static int add(const struct cni_request *request, struct json_object **ret_resul
 	if (n < 0)
 		return -1;
 	for (int i = 0; i < n; i++) {
-		if (!cni_result_add_ip(&config.result, &addresses[i].address, &addresses[i].gateway, -1))
-			return cni_fail_oom(error);
+		if (!addresses[i].is_new && request->had_addresses)
+			*request->had_addresses = true;
 	}
-	return cni_result_format(&config.result, request->version, ret_result, error);
+	if (make_result(request, &config.result, addresses, n, ret_result, error) == 0)
+		return 0;
+	(void)release(request, &config, &ignored);
+	return -1;
 }
 
 /* DEL */
 static int del(const struct cni_request *request, struct json_object **ret_result, struct cni_error *error)
 {
 	CNI_CLEANUP(cni_ipam_config_clear) struct cni_ipam_config config = {0};
-	CNI_CLEANUP(cni_flannel_errorp) struct flannel_error *cause = NULL;
-	CNI_CLEANUP(free_pool) struct flannel_address_pool *pool = NULL;
 
 	(void)ret_result;
-	if (cni_ipam_config_read_directory(request, &config, error) < 0 || open_pool(&config, &pool, error) < 0)
+	if (cni_ipam_config_read_directory(request, &config, error) < 0)
 		return -1;
-	if (flannel_address_pool_release(pool, request->container_id, request->ifname, &cause) < 0)
-		return cni_fail_flannel(error, cause, NULL);
-	return 0;
+	return release(request, &config, error);
 }
 
 /* CHECK: the container has an address, whichever */

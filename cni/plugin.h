@@ -28,6 +28,9 @@ struct cni_request {
 	struct json_object *config; /* the same, parsed; an object */
 	const char *network;        /* name in the configuration */
 	const char *version;        /* cniVersion in the configuration, or what stands for none */
+	/* One for all plugins that serve this call, or NULL. Set by an IPAM plugin when ADD gave what the container had before: it is an earlier
+	 * attachment's, which is not to lose it when this one fails and runs DEL. */
+	bool *had_addresses;
 };
 
 /*

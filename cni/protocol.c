@@ -236,10 +236,12 @@ static int serve(const struct cni_plugin *plugin, const char *command, const cha
 	CNI_CLEANUP(free_text) struct text text = {0};
 	struct cni_request request;
 	const char *unknown = NULL;
+	bool had_addresses = false;
 
 	if (cni_environment_read(command, &request, &unknown, error) < 0 ||
 	    read_stdin(&request, &text, &config, error) < 0)
 		return -1;
+	request.had_addresses = &had_addresses;
 	if (unknown)
 		return cni_fail(error, CNI_ERROR_ENVIRONMENT, "unknown CNI_COMMAND: %s", unknown);
 	*ret_version = cni_version_text(request.version);

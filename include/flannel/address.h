@@ -54,11 +54,14 @@ struct flannel_address_range {
  * @size:    sizeof(struct flannel_address).
  * @address: the address with the length of its network.
  * @gateway: the gateway of its range, as an address.
+ * @is_new:  from flannel_address_pool_allocate(): 1 if that call allocated it, 0 if the owner had it before. Whoever takes an
+ *           allocation back because of what failed later looks here; elsewhere it has no meaning.
  */
 struct flannel_address {
 	size_t size;
 	struct flannel_prefix address;
 	struct flannel_prefix gateway;
+	uint32_t is_new;
 };
 
 /**

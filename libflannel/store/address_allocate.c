@@ -12,12 +12,6 @@
 
 #define AREA "address"
 
-/* an address of the result, and whether this call has made it the owner's */
-struct taken {
-	struct flannel_address address;
-	bool is_new;
-};
-
 /* One allocation as it goes: what it is for, and what it has got so far. */
 struct allocation {
 	struct fl_address_session *session;
@@ -26,7 +20,7 @@ struct allocation {
 	struct fl_address_list owned; /* before this call */
 	struct fl_address_list legacy;
 	bool *used; /* which of request->wanted were taken */
-	struct taken *taken;
+	struct flannel_address *taken;
 	size_t n_taken;
 };
 
@@ -34,10 +28,8 @@ struct allocation {
 static void note(struct allocation *allocation, const struct flannel_prefix *address,
 		 const struct flannel_prefix *gateway, bool is_new)
 {
-	allocation->taken[allocation->n_taken++] = (struct taken){
-		.address = {.size = sizeof(struct flannel_address), .address = *address, .gateway = *gateway},
-		.is_new = is_new,
-	};
+	allocation->taken[allocation->n_taken++] = (struct flannel_address){
+		.size = sizeof(struct flannel_address), .address = *address, .gateway = *gateway, .is_new = is_new};
 }
 
 /* writes the file and then the place where the next search goes on; on failure there is no file. -EEXIST: taken, no error object */
@@ -235,8 +227,8 @@ static int allocate_locked(struct allocation *allocation, struct flannel_error *
 		r = take_all(allocation, ret_error);
 	for (size_t i = allocation->n_taken; r < 0 && i-- > 0;) {
 		if (allocation->taken[i].is_new)
-			(void)fl_address_session_remove(session, &allocation->taken[i].address.address,
-							&allocation->owner, FL_ADDRESS_OWNED, NULL);
+			(void)fl_address_session_remove(session, &allocation->taken[i].address, &allocation->owner,
+							FL_ADDRESS_OWNED, NULL);
 	}
 	return r;
 }
@@ -268,7 +260,7 @@ int flannel_address_pool_allocate(struct flannel_address_pool *pool, const struc
 				  struct flannel_address *ret_addresses, struct flannel_error **ret_error)
 {
 	struct flannel_address_request checked;
-	FL_CLEANUP(fl_freep) struct taken *taken = NULL;
+	FL_CLEANUP(fl_freep) struct flannel_address *taken = NULL;
 	FL_CLEANUP(fl_freep) bool *used = NULL;
 	struct allocation allocation;
 	int r;
@@ -293,7 +285,6 @@ int flannel_address_pool_allocate(struct flannel_address_pool *pool, const struc
 	fl_address_owner_clear(&allocation.owner);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < allocation.n_taken; i++)
-		ret_addresses[i] = taken[i].address;
+	memcpy(ret_addresses, taken, allocation.n_taken * sizeof(*taken));
 	return (int)allocation.n_taken;
 }

@@ -167,6 +167,26 @@ Test(address_pool, a_call_that_ended_halfway_is_completed)
 	flannel_address_pool_free(pool);
 }
 
+Test(address_pool, says_what_is_new)
+{
+	const struct sets both = {.subnets = {"10.0.0.0/24", "10.0.1.0/24"}};
+	struct flannel_address_range ranges[3];
+	struct flannel_address addresses[2];
+	struct flannel_address_request request = {
+		.size = sizeof(request), .container_id = "c1", .ifname = "eth0", .ranges = ranges};
+	struct flannel_address_pool *pool = open_pool();
+
+	write_file("10.0.0.7", "c1\r\neth0");
+	request.n_ranges = make_ranges(&both, ranges);
+	cr_expect_eq(flannel_address_pool_allocate(pool, &request, addresses, NULL), 2);
+	cr_expect_eq(addresses[0].is_new, 0);
+	cr_expect_eq(addresses[1].is_new, 1);
+	cr_expect_eq(flannel_address_pool_allocate(pool, &request, addresses, NULL), 2);
+	cr_expect_eq(addresses[0].is_new, 0);
+	cr_expect_eq(addresses[1].is_new, 0);
+	flannel_address_pool_free(pool);
+}
+
 Test(address_pool, files_of_very_old_versions)
 {
 	struct flannel_address_pool *pool = open_pool();
