@@ -55,24 +55,6 @@ static void free_attachment(struct flannel_attachment **attachment)
 	(void)flannel_attachment_free(*attachment);
 }
 
-/* for CNI_CLEANUP */
-static void unref_context(struct flannel_context **context)
-{
-	(void)flannel_context_unref(*context);
-}
-
-/* a context of this process, which has one thread */
-static int new_context(struct flannel_context **ret_context, struct cni_error *error)
-{
-	CNI_CLEANUP(cni_flannel_errorp) struct flannel_error *cause = NULL;
-	const struct flannel_context_options options = {.size = sizeof(options),
-							.flags = FLANNEL_CONTEXT_SINGLE_THREADED};
-
-	if (flannel_context_new(ret_context, &options, &cause) < 0)
-		return cni_fail_flannel(error, cause, NULL);
-	return 0;
-}
-
 /* looks the IPAM plugin up; those of our plugins that are none would call each other for ever */
 static int find_ipam(const struct cni_request *request, const char *type, struct cni_delegate *ret_ipam,
 		     struct cni_error *error)
@@ -283,11 +265,11 @@ static int masquerade(const struct addition *addition, struct flannel_context *c
  */
 static int attach_and_tell(struct addition *addition, struct json_object **ret_result, struct cni_error *error)
 {
-	CNI_CLEANUP(unref_context) struct flannel_context *context = NULL;
+	CNI_CLEANUP(cni_context_unrefp) struct flannel_context *context = NULL;
 	CNI_CLEANUP(free_attachment) struct flannel_attachment *attachment = NULL;
 	CNI_CLEANUP(cni_json_putp) struct json_object *result = NULL;
 
-	if (new_context(&context, error) < 0 || attach(addition, context, &attachment, error) < 0)
+	if (cni_context_new(-1, &context, error) < 0 || attach(addition, context, &attachment, error) < 0)
 		return -1;
 	if (make_result(addition, attachment, &result, error) == 0 && masquerade(addition, context, error) == 0) {
 		*ret_result = CNI_TAKE(result);
@@ -320,7 +302,7 @@ static bool has_addresses(const struct addition *addition, struct flannel_contex
  */
 static bool is_attached(const struct addition *addition)
 {
-	CNI_CLEANUP(unref_context) struct flannel_context *context = NULL;
+	CNI_CLEANUP(cni_context_unrefp) struct flannel_context *context = NULL;
 	const struct flannel_context_options options = {
 		.size = sizeof(options), .flags = FLANNEL_CONTEXT_SINGLE_THREADED, .netns_fd = addition->netns_fd};
 
