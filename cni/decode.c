@@ -3,6 +3,7 @@
 #include "decode.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <json-c/json_tokener.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,9 @@
 
 /* json-c's limit of nesting; its own default of 32 is less than others take */
 #define DEPTH_MAX 128
+
+/* any whole number of so many digits is a double's */
+#define DOUBLE_DIGITS 308
 
 /* how much of a wrong value a message shows */
 #define SHOWN_MAX 60
@@ -79,7 +83,18 @@ static size_t token_length(const char *text, size_t len)
 	return number_length(text, len);
 }
 
-/* finds what is no token of JSON; the grammar itself is json-c's affair */
+/* is a number token beyond what a double holds? json-c would make an infinity of it, which JSON cannot express */
+static bool is_out_of_range(const char *text, size_t len)
+{
+	CNI_CLEANUP(cni_freep) char *copy = NULL;
+
+	if (len <= DOUBLE_DIGITS && !memchr(text, 'e', len) && !memchr(text, 'E', len))
+		return false;
+	copy = strndup(text, len);
+	return copy && isinf(strtod(copy, NULL));
+}
+
+/* finds what is no token of JSON, or a number that is too large; the grammar itself is json-c's affair */
 static int check_tokens(const char *text, size_t len, struct cni_error *error)
 {
 	size_t at = 0;
@@ -89,6 +104,8 @@ static int check_tokens(const char *text, size_t len, struct cni_error *error)
 
 		if (n == 0)
 			return cni_fail(error, CNI_ERROR_DECODING, "this is not JSON: invalid text at byte %zu", at);
+		if ((isdigit((unsigned char)text[at]) || text[at] == '-') && is_out_of_range(text + at, n))
+			return cni_fail(error, CNI_ERROR_DECODING, "the number at byte %zu is too large", at);
 		at += n;
 	}
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target (libFuzzer): any bytes as JSON. What parses must format, parse again to the same value and be the same
+ * Fuzz target: any bytes as JSON. What parses must format, parse again to the same value and be the same
  * text then; the getters must take whatever they meet.
  */
 #include <stdint.h>
@@ -9,15 +9,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* ends the run: libFuzzer keeps the input */
-static void require(bool condition)
-{
-	if (!condition)
-		abort();
-}
+#include "require.h"
 
 /* asks for a key in every type; each answer must be one that is documented */
 static int use_key(void *userdata, const char *key)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target (libFuzzer): a key up to the first newline and a value behind it. What is taken must be written so that it is
+ * Fuzz target: a key up to the first newline and a value behind it. What is taken must be written so that it is
  * read again as the same lease, with the same key and value.
  */
 #include <stdint.h>
@@ -11,15 +11,7 @@
 #include <flannel/lease.h>
 
 #include "base/error.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* ends the run: libFuzzer keeps the input */
-static void require(int condition)
-{
-	if (!condition)
-		abort();
-}
+#include "require.h"
 
 /* checks what every lease promises */
 static void check(const struct flannel_lease *lease)

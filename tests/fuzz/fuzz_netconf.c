@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target (libFuzzer): any bytes as network configuration. What is taken must keep the promises of netconf.h: aligned
+ * Fuzz target: any bytes as network configuration. What is taken must keep the promises of netconf.h: aligned
  * subnets of one length within the network, in order, and the same meaning when its text is read again.
  */
 #include <stdint.h>
@@ -11,15 +11,7 @@
 #include <flannel/netconf.h>
 
 #include "base/error.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* ends the run: libFuzzer keeps the input */
-static void require(int condition)
-{
-	if (!condition)
-		abort();
-}
+#include "require.h"
 
 /* checks one family; returns 1 if it is enabled */
 static int check_family(const struct flannel_netconf *netconf, int family, int bits)

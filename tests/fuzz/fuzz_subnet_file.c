@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target (libFuzzer): any bytes as the subnet file of an earlier run. What is read must be networks of the right
+ * Fuzz target: any bytes as the subnet file of an earlier run. What is read must be networks of the right
  * family, and what the writer makes of it must be read as the same.
  */
 #include <stdint.h>
@@ -9,15 +9,7 @@
 #include <sys/socket.h>
 
 #include "domain/subnet_file.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* ends the run: libFuzzer keeps the input */
-static void require(int condition)
-{
-	if (!condition)
-		abort();
-}
+#include "require.h"
 
 /* a network of the family without host bits, or none */
 static void check(const struct flannel_prefix *prefix, int family)
