@@ -55,6 +55,19 @@ static int add_network(struct cni_network_list *list, const struct flannel_prefi
 	return 0;
 }
 
+/* a network of the family that the key is for */
+static int parse_cidr(const char *text, const char *key, struct flannel_prefix *ret, struct cni_error *error)
+{
+	bool six = strstr(key, "_IPV6_") != NULL;
+
+	if (cni_parse_cidr(text, key, ret, error) < 0)
+		return -1;
+	if (ret->family != (six ? AF_INET6 : AF_INET))
+		return cni_fail(error, CNI_ERROR_INTERNAL, "%s is \"%s\", expected an %s network", key, text,
+				six ? "IPv6" : "IPv4");
+	return 0;
+}
+
 /* networks with commas between them; they replace those of an earlier line */
 static int parse_networks(const char *key, char *value, struct cni_network_list *list, struct cni_error *error)
 {
@@ -64,7 +77,7 @@ static int parse_networks(const char *key, char *value, struct cni_network_list 
 
 	list->n = 0;
 	while ((item = strsep(&rest, ","))) {
-		if (cni_parse_cidr(item, key, &network, error) < 0)
+		if (parse_cidr(item, key, &network, error) < 0)
 			return -1;
 		network = flannel_prefix_mask(network);
 		if (add_network(list, &network) < 0)
@@ -76,7 +89,7 @@ static int parse_networks(const char *key, char *value, struct cni_network_list 
 /* one subnet; the file shows its first address */
 static int parse_subnet(const char *key, const char *value, struct flannel_prefix *ret, struct cni_error *error)
 {
-	if (cni_parse_cidr(value, key, ret, error) < 0)
+	if (parse_cidr(value, key, ret, error) < 0)
 		return -1;
 	*ret = flannel_prefix_mask(*ret);
 	return 0;

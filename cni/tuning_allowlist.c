@@ -63,6 +63,7 @@ char *cni_tuning_expression(const char *line, const char **ret_reason)
 {
 	CNI_CLEANUP(cni_freep) char *expression = malloc(GROWTH * strlen(line) + 1);
 	char *at = expression;
+	bool is_repeated = false;
 
 	*ret_reason = NULL;
 	while (expression && line[0] != '\0') {
@@ -72,6 +73,12 @@ char *cni_tuning_expression(const char *line, const char **ret_reason)
 			*ret_reason = n == 0 ? "a bracket that does not end" : "an escape in brackets";
 			return NULL;
 		}
+		/* "a+?" means "at least one" elsewhere, here it would mean none, too; and "a++++++++" takes the C library for ever */
+		if (is_repeated && strchr("*+?{", line[0])) {
+			*ret_reason = "a repetition of a repetition, or a lazy one";
+			return NULL;
+		}
+		is_repeated = strchr("*+?}", line[0]) != NULL;
 		if (line[0] == '\\' && line[1] != '\0') {
 			const char *meaning = translate_escape(line[1]);
 

@@ -14,7 +14,8 @@ int cni_tuning_allowlist_check(const struct cni_tuning_config *config, const cha
 
 /*
  * The expression as POSIX has it (extended): \d, \D and (?: are written out; other escapes of letters and digits than
- * those that the C library knows (\w \W \s \S \b \B) are refused, since it would take them as the letter. malloc()ed;
+ * those that the C library knows (\w \W \s \S \b \B) are refused, since it would take them as the letter, and so are
+ * repetitions of repetitions, the lazy ones among them, since they mean something else here. malloc()ed;
  * NULL with *ret_reason, or without memory with *ret_reason NULL.
  */
 char *cni_tuning_expression(const char *line, const char **ret_reason);

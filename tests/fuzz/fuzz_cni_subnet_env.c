@@ -20,7 +20,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int fd = file_of(data, size, path);
 
 	if (told(cni_subnet_env_read(path, &env, &error), &error)) {
-		require(env.subnet.family == AF_INET || env.subnet6.family == AF_INET6);
+		require(env.subnet.family == AF_INET || env.subnet.family == AF_UNSPEC);
+		require(env.subnet6.family == AF_INET6 || env.subnet6.family == AF_UNSPEC);
+		require(env.subnet.family != AF_UNSPEC || env.subnet6.family != AF_UNSPEC);
 		check(&env.networks, AF_INET);
 		check(&env.networks6, AF_INET6);
 		cni_subnet_env_clear(&env);

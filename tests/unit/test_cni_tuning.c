@@ -240,6 +240,10 @@ Test(cni_tuning, expressions)
 		{"(?i)a", NULL, "a group that POSIX does not have"},
 		{"(?P<x>a)", NULL, "a group that POSIX does not have"},
 		{"a\\", "a\\", NULL},
+		{"a+?", NULL, "a repetition of a repetition, or a lazy one"},
+		{"a**", NULL, "a repetition of a repetition, or a lazy one"},
+		{"a{2}+", NULL, "a repetition of a repetition, or a lazy one"},
+		{"a\\*+[*]+(b+)*", "a\\*+[*]+(b+)*", NULL},
 	};
 
 	for (size_t i = 0; i < N_CASES(cases); i++) {
