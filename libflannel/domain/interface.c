@@ -451,7 +451,7 @@ static const struct fl_interface_link *find_again(const struct fl_interface_fact
 static int lament(const struct fl_underlay *before, const char *problem, struct flannel_error **ret_error)
 {
 	const struct flannel_prefix *named = before->named.family ? &before->named : &before->named6;
-	char text[FLANNEL_PREFIX_STRLEN], detail[256];
+	char text[FLANNEL_PREFIX_STRLEN], detail[640];
 
 	if (problem)
 		(void)snprintf(detail, sizeof(detail), "%s; no traffic to other nodes until it has one", problem);
