@@ -7,10 +7,11 @@
  * Runs in a network namespace made for it, where BRIDGE exists (the floor attaches to it). PODS containers are attached by PLUGIN
  * before anything is timed. Each round then does, each in a fresh container namespace: the floor (floor.h), EMPTY (a
  * process that ends at once), ADD by PLUGIN, ADD by PEER-PLUGIN; and at last DEL by each. CNI_PATH for PLUGIN comes from the
- * environment.
+ * environment. BRIDGE "-": there is no floor beside EMPTY.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <net/if.h>
 #include <sched.h>
 #include <spawn.h>
@@ -21,6 +22,9 @@
 
 #include "clock.h"
 #include "floor.h"
+
+/* in the place of the index of the bridge to attach to */
+#define NO_FLOOR UINT_MAX
 
 struct plugin {
 	const char *program;
@@ -65,7 +69,8 @@ static double run(const char *program, const char *config, char **environment)
 static double call(const struct plugin *plugin, const char *command, int netns_fd, unsigned int number)
 {
 	char command_text[32], id[48], netns[64], path[512], ifname[] = "CNI_IFNAME=eth0";
-	char *environment[] = {command_text, id, netns, path, ifname, NULL};
+	char programs[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"; /* Go plugins run iptables */
+	char *environment[] = {command_text, id, netns, path, ifname, programs, NULL};
 	double ms;
 
 	snprintf(command_text, sizeof(command_text), "CNI_COMMAND=%s", command);
@@ -89,11 +94,11 @@ static int round_of(const struct plugin *plugins, int n_plugins, const char *emp
 	for (int j = 0; j <= n_plugins; j++)
 		netns_fds[j] = make_netns(node_fd);
 	begin = now_ms();
-	if (floor_attach(netns_fds[0], node_fd, bridge, (unsigned int)i) < 0) {
+	if (bridge != NO_FLOOR && floor_attach(netns_fds[0], node_fd, bridge, (unsigned int)i) < 0) {
 		fprintf(stderr, "attach: the floor failed\n");
 		return -1;
 	}
-	floor_ms[i] = now_ms() - begin;
+	floor_ms[i] = bridge != NO_FLOOR ? now_ms() - begin : 0;
 	empty_ms[i] = run(empty, "/dev/null", (char *[]){NULL});
 	for (int j = 0; j < n_plugins; j++)
 		plugins[j].add[i] = call(&plugins[j], "ADD", netns_fds[j + 1], number + (unsigned int)j);
@@ -114,6 +119,7 @@ int main(int argc, char **argv)
 	int node_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	double *times = calloc((size_t)(runs + 1) * 6, sizeof(double)), *empty_ms = times, *floor_ms = times + runs;
 	double base, ours;
+	unsigned int bridge;
 	struct plugin plugins[2] = {0};
 
 	if (runs < 1 || !times) {
@@ -124,12 +130,13 @@ int main(int argc, char **argv)
 	plugins[0] = (struct plugin){argv[5], argv[6], getenv("CNI_PATH"), times + 2 * runs, times + 3 * runs};
 	if (n_plugins == 2)
 		plugins[1] = (struct plugin){argv[7], argv[8], argv[9], times + 4 * runs, times + 5 * runs};
+	bridge = strcmp(argv[3], "-") == 0 ? NO_FLOOR : if_nametoindex(argv[3]);
 	for (int i = 0; i < pods; i++) {
 		if (call(&plugins[0], "ADD", make_netns(node_fd), (unsigned int)i) < 0)
 			return 1;
 	}
 	for (int i = 0; i < runs; i++) {
-		if (round_of(plugins, n_plugins, argv[4], if_nametoindex(argv[3]), node_fd, i, empty_ms, floor_ms) < 0)
+		if (round_of(plugins, n_plugins, argv[4], bridge, node_fd, i, empty_ms, floor_ms) < 0)
 			return 1;
 	}
 	base = median(empty_ms, runs) + median(floor_ms, runs);
@@ -137,8 +144,9 @@ int main(int argc, char **argv)
 	printf("pods %-5d floor %.2f + empty static process %.2f = %.2f ms | ADD %.2f ms = %.2f x | DEL %.2f ms", pods,
 	       median(floor_ms, runs), median(empty_ms, runs), base, ours, ours / base, median(plugins[0].del, runs));
 	if (n_plugins == 2)
-		printf(" | peer ADD %.2f ms = %.1f x ours, DEL %.2f ms", median(plugins[1].add, runs),
-		       median(plugins[1].add, runs) / ours, median(plugins[1].del, runs));
+		printf(" | peer ADD %.2f ms = %.1f x ours, DEL %.2f ms = %.1f x ours", median(plugins[1].add, runs),
+		       median(plugins[1].add, runs) / ours, median(plugins[1].del, runs),
+		       median(plugins[1].del, runs) / median(plugins[0].del, runs));
 	printf(" (medians of %d)\n", runs);
 	return 0;
 }
