@@ -152,7 +152,12 @@ int flannel_port_map_remove(struct flannel_context *context, const struct flanne
 		return fl_error_wrap(ret_error, r, "remove port mappings");
 	if (subject.options.n_mappings == 0)
 		return 0;
-	n = remove_known(&subject, &is_complete, ret_error);
+	/* in a table that is not there, each key would be asked for in vain */
+	n = fl_nft_has_table(subject.netfilter, &subject.place, ret_error);
+	if (n == 0)
+		is_complete = false;
+	else if (n > 0)
+		n = remove_known(&subject, &is_complete, ret_error);
 	if (n >= 0 && !is_complete) {
 		const struct broom broom = {.owner = subject.owner};
 

@@ -33,6 +33,15 @@ struct nl_msg *fl_nft_message(uint8_t type, uint16_t flags, const char *family, 
 				     &header, sizeof(header));
 }
 
+/*
+ * Does a refusal say that something does not exist? A kernel without nftables refuses even well-formed questions with EINVAL; what
+ * is asked for cannot be there.
+ */
+static bool means_none(int code)
+{
+	return code == -ENOENT || code == -EINVAL;
+}
+
 int fl_nft_has_table(struct fl_rtnl *netfilter, const struct fl_nft_place *place, struct flannel_error **ret_error)
 {
 	FL_CLEANUP(fl_rtnl_message_freep)
@@ -44,7 +53,7 @@ int fl_nft_has_table(struct fl_rtnl *netfilter, const struct fl_nft_place *place
 		return fl_error_oom(ret_error);
 	r = fl_rtnl_request(netfilter, message, NULL, NULL, &error, "look for nft table %s %s", place->family,
 			    place->table);
-	if (r == -ENOENT)
+	if (means_none(r))
 		return 0;
 	if (r < 0 && ret_error)
 		*ret_error = FL_TAKE(error);
@@ -64,7 +73,7 @@ int fl_nft_has_chain(struct fl_rtnl *netfilter, const struct fl_nft_place *place
 		return fl_error_oom(ret_error);
 	r = fl_rtnl_request(netfilter, message, NULL, NULL, &error, "look for nft chain %s %s %s", place->family,
 			    place->table, chain);
-	if (r == -ENOENT)
+	if (means_none(r))
 		return 0;
 	if (r < 0 && ret_error)
 		*ret_error = FL_TAKE(error);
@@ -120,6 +129,10 @@ int fl_nft_list_tables(struct fl_rtnl *netfilter, const char *family, const char
 	}
 	if (r < 0) {
 		free(names.text);
+		if (means_none(r)) {
+			*ret_names = NULL;
+			return 0;
+		}
 		if (ret_error)
 			*ret_error = FL_TAKE(error);
 		return r;

@@ -26,7 +26,7 @@ struct fl_nft_place {
 /* a message with its family header; type: NFT_MSG_*; size: room for attributes. NULL without memory. */
 struct nl_msg *fl_nft_message(uint8_t type, uint16_t flags, const char *family, size_t size);
 
-/* does a table exist: 1, 0, negative */
+/* does a table exist: 1, 0 (also in a kernel without nftables), negative */
 int fl_nft_has_table(struct fl_rtnl *netfilter, const struct fl_nft_place *place, struct flannel_error **ret_error);
 
 /* does a chain exist: 1, 0 (also without the table), negative */
