@@ -161,6 +161,12 @@ static int look(struct shaping *shaping, struct flannel_error **ret_error)
 	return r < 0 ? r : look_for_others(shaping, ret_error);
 }
 
+/* May a request that failed have been carried out all the same? So if it was the kernel's answer that got lost. */
+static bool may_be_done(int r)
+{
+	return r >= 0 || r == -ENOBUFS;
+}
+
 /* makes the device, with the link's MTU and without a queue of its own: 1 if it was made */
 static int make_device(struct shaping *shaping, struct flannel_error **ret_error)
 {
@@ -177,6 +183,9 @@ static int make_device(struct shaping *shaping, struct flannel_error **ret_error
 	}
 	r = fl_link_create(shaping->rtnl, &device, -1, &shaping->device, ret_error);
 	shaping->made_device = r >= 0;
+	/* nobody else takes that name: it was not there a moment ago */
+	if (r < 0 && may_be_done(r))
+		shaping->made_device = fl_link_get(shaping->rtnl, device.name, &shaping->device, NULL) > 0;
 	return r < 0 ? r : 1;
 }
 
@@ -189,7 +198,7 @@ static int set_bucket(struct shaping *shaping, const struct fl_link_info *link, 
 	if (has && fl_tbf_equal(found, wanted))
 		return 0;
 	r = fl_qdisc_set_tbf(shaping->rtnl, link->ifindex, wanted, link->name, ret_error);
-	*ret_changed = r >= 0;
+	*ret_changed = may_be_done(r);
 	return r < 0 ? r : 1;
 }
 
@@ -204,11 +213,12 @@ static int redirect(struct shaping *shaping, struct flannel_error **ret_error)
 		return 0;
 	if (shaping->has_ingress)
 		r = fl_qdisc_delete(shaping->rtnl, link->ifindex, FL_QDISC_INGRESS, link->name, ret_error);
-	if (r >= 0)
-		r = fl_qdisc_add_ingress(shaping->rtnl, link->ifindex, link->name, ret_error);
 	if (r < 0)
 		return r;
-	shaping->made_ingress = true;
+	r = fl_qdisc_add_ingress(shaping->rtnl, link->ifindex, link->name, ret_error);
+	shaping->made_ingress = may_be_done(r);
+	if (r < 0)
+		return r;
 	r = fl_qdisc_add_redirect(shaping->rtnl, link->ifindex, shaping->device.ifindex, link->name, ret_error);
 	return r < 0 ? r : 1;
 }
