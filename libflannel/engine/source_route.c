@@ -201,7 +201,8 @@ int flannel_source_route_ensure(struct flannel_context *context, const struct fl
 	for (size_t i = 0; i < work.plan.n; i++) {
 		r = execute(&work, &work.plan.steps[i], ret_error);
 		if (r < 0) {
-			undo(&work, i);
+			/* -ENOBUFS: the kernel's answer was lost, it may have been done */
+			undo(&work, r == -ENOBUFS ? i + 1 : i);
 			return r;
 		}
 	}

@@ -124,8 +124,8 @@ class Lab:
 
     def ping(self, result, pod="pod"):
         """the container reaches its gateways"""
-        for gateway in {ip["gateway"] for ip in result["ips"]}:
-            self.run(pod, "ping", "-n", "-c", "1", "-W", "10", gateway)
+        for ip in result["ips"]:
+            self.run(pod, "ping", "-n", "-c", "1", "-W", "10", "-I", ip["address"].split("/")[0], ip["gateway"])
 
     # ---- what is there --------------------------------------------------------------------------------------------
 
@@ -148,6 +148,8 @@ class Lab:
         seen = {}
         for name in ("node", "pod"):
             seen |= self.look_at_links(name)
+        seen["pod rules"] = sorted(f"{r['priority']} {r['src']} {r['table']}" for family in ("-4", "-6")
+                                   for r in json.loads(self.run("pod", "ip", family, "-j", "rule")))
         with self.inside("node"):
             for name in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
                 with open("/proc/sys/net/" + name) as f:
