@@ -18,6 +18,7 @@ enum {
 
 	DUMP_ATTEMPTS = 8,
 	OPERATION_SIZE = 256,
+	ERRNO_MAX = 4095,
 };
 
 /* failures that may be gone at the next attempt */
@@ -205,6 +206,12 @@ static const char *find_text(const struct nlmsghdr *header, size_t offset)
 	return text[0] != '\0' && text[nla_len(attr) - 1] == '\0' ? text : NULL;
 }
 
+/* a result as the kernel has them: 0, or a negative errno; anything else is no answer of its */
+static int check_result(int result)
+{
+	return result <= 0 && result >= -ERRNO_MAX ? result : -EBADMSG;
+}
+
 int fl_rtnl_read_acknowledgement(const struct nlmsghdr *header, size_t available, int *ret_result,
 				 const char **ret_text)
 {
@@ -216,7 +223,7 @@ int fl_rtnl_read_acknowledgement(const struct nlmsghdr *header, size_t available
 	/* without NLM_F_CAPPED the whole request stands between result and explanation */
 	if (!(header->nlmsg_flags & NLM_F_CAPPED) && error->msg.nlmsg_len > sizeof(error->msg))
 		offset += NLMSG_ALIGN(error->msg.nlmsg_len - sizeof(error->msg));
-	*ret_result = error->error;
+	*ret_result = check_result(error->error);
 	*ret_text = available >= header->nlmsg_len ? find_text(header, offset) : NULL;
 	return 0;
 }
@@ -228,6 +235,7 @@ static void take_done(struct exchange *exchange, const struct nlmsghdr *header)
 	if (header->nlmsg_len < NLMSG_LENGTH(sizeof(int)))
 		return;
 	memcpy(&exchange->result, nlmsg_data(header), sizeof(exchange->result));
+	exchange->result = check_result(exchange->result);
 	exchange->text = find_text(header, NLMSG_LENGTH(sizeof(int)));
 }
 

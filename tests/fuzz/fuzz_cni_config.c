@@ -7,13 +7,16 @@
 #include <sys/socket.h>
 
 #include "attachments.h"
+#include "bandwidth_config.h"
 #include "bridge_config.h"
 #include "cni_text.h"
 #include "flannel_config.h"
 #include "ipam_config.h"
+#include "portmap_config.h"
 #include "previous.h"
 #include "protocol.h"
 #include "result.h"
+#include "sbr_config.h"
 #include "tuning_config.h"
 
 /* a node's subnet.env, for the plugin flannel */
@@ -94,6 +97,49 @@ static void read_tuning(const struct cni_request *request)
 		cni_tuning_config_clear(&config);
 }
 
+static void read_bandwidth(const struct cni_request *request)
+{
+	struct cni_bandwidth_config config = {0};
+	struct cni_error error = {0};
+
+	(void)told(cni_bandwidth_config_read(request, &config, &error), &error);
+}
+
+/* what ADD takes, DEL takes, too */
+static void read_portmap(const struct cni_request *request)
+{
+	struct cni_portmap_config config = {0};
+	struct cni_error error = {0};
+	bool taken = told(cni_portmap_config_read(request, &config, &error), &error);
+	size_t n = config.n_mappings;
+
+	if (taken)
+		cni_portmap_config_clear(&config);
+	config = (struct cni_portmap_config){0};
+	if (told(cni_portmap_config_read_for_del(request, &config, &error), &error)) {
+		require(!taken || config.n_mappings == n);
+		cni_portmap_config_clear(&config);
+	} else {
+		require(!taken);
+	}
+}
+
+static void read_sbr(const struct cni_request *request)
+{
+	struct flannel_address *addresses = NULL;
+	struct cni_result previous = {0};
+	struct cni_sbr_config config = {0};
+	struct cni_error error = {0};
+	size_t n = 0;
+
+	if (!told(cni_sbr_config_read(request, &config, &error), &error) ||
+	    !told(cni_previous_read(request, &previous, &error), &error))
+		return;
+	if (told(cni_sbr_find_addresses(request, &previous, &config, &addresses, &n, &error), &error))
+		free(addresses);
+	cni_result_clear(&previous);
+}
+
 /* prevResult, and the plugin static, which touches nothing and so may run as a whole */
 static void read_results(const struct cni_request *request)
 {
@@ -129,6 +175,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		read_flannel(&request);
 		read_bridge(&request);
 		read_tuning(&request);
+		read_bandwidth(&request);
+		read_portmap(&request);
+		read_sbr(&request);
 		read_results(&request);
 		read_host_local(&request);
 	}
