@@ -24,6 +24,7 @@ def config_list(node):
     """What an operator would write, but for the paths."""
     return {"cniVersion": "1.0.0", "name": NETWORK, "plugins": [
         {"type": "flannel", "subnetFile": node.subnet_file, "delegate": {"hairpinMode": True, "isDefaultGateway": True}},
+        {"type": "portmap", "capabilities": {"portMappings": True}},
         {"type": "tuning", "sysctl": {SYSCTL: SYSCTL_VALUE}}]}
 
 
@@ -145,6 +146,7 @@ def running_nodes(count):
         all_nodes = [the_lab.node(f"n{i}", f"192.168.77.{i}/24") for i in range(1, count + 1)]
         the_lab.outside = the_lab.node("outside", "192.168.77.254/24")
         for node in all_nodes:
+            node.address = f"192.168.77.{node.name[1:]}"
             node.ip("route", "add", "default", "via", "192.168.77.254")
             node.start("--ip-masq").ready()
         for node in all_nodes:
