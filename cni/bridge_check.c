@@ -13,7 +13,7 @@
 /* one CHECK as it goes */
 struct look {
 	const struct cni_request *request;
-	const struct cni_bridge_config *config;
+	const struct cni_attach_config *config;
 	struct cni_result previous;
 	struct flannel_context *node;
 	struct flannel_context *container;
@@ -30,7 +30,7 @@ static void clear_look(struct look *look)
 }
 
 /* Is the bridge's MAC address one that must not change? It is pinned where the bridge is the gateway; else it is the kernel's. */
-static bool has_fixed_mac(const struct cni_bridge_config *config)
+static bool has_fixed_mac(const struct cni_attach_config *config)
 {
 	return (config->flags & FLANNEL_ATTACHMENT_GATEWAY) && config->vlan == 0;
 }
@@ -100,7 +100,7 @@ static int check_port(struct look *look, struct cni_error *error)
 			look->request->ifname, look->config->bridge);
 }
 
-int cni_bridge_check(const struct cni_request *request, const struct cni_bridge_config *config, struct cni_error *error)
+int cni_bridge_check(const struct cni_request *request, const struct cni_attach_config *config, struct cni_error *error)
 {
 	CNI_CLEANUP(clear_look) struct look look = {.request = request, .config = config};
 	CNI_CLEANUP(cni_closep) int netns_fd = -1;

@@ -8,7 +8,7 @@
 #include "plugin.h"
 
 /* Compares prevResult with the kernel. What CHECK of the IPAM says comes before. */
-int cni_bridge_check(const struct cni_request *request, const struct cni_bridge_config *config,
+int cni_bridge_check(const struct cni_request *request, const struct cni_attach_config *config,
 		     struct cni_error *error);
 
 #endif

@@ -35,29 +35,9 @@ static const struct flag flags[] = {
 	{"preserveDefaultVlan", FLANNEL_ATTACHMENT_KEEP_VLAN},
 };
 
-/* Keys of the reference plugin that we do not serve yet, with the values that ask for nothing. ADD refuses any other value. */
-struct unsupported {
-	const char *key;
-	enum json_type type;
-	const char *instead;
-};
-
-static const struct unsupported unsupported_keys[] = {
-	{"macspoofchk", json_type_boolean, "false"},
-};
-
-void cni_bridge_config_clear(struct cni_bridge_config *config)
-{
-	free(config->mac_argument);
-	free(config->trunk);
-	json_object_put(config->dns);
-	memset(config, 0, sizeof(*config));
-}
-
 /* all keys that are true or false */
 static int read_flags(struct json_object *object, unsigned int *ret_flags, struct cni_error *error)
 {
-	const char *const unused[] = {"macspoofchk"};
 	bool is_on;
 
 	*ret_flags = 0;
@@ -66,10 +46,6 @@ static int read_flags(struct json_object *object, unsigned int *ret_flags, struc
 		if (cni_get_bool(object, "", flags[i].key, &is_on, error) < 0)
 			return -1;
 		*ret_flags |= is_on ? flags[i].flag : 0;
-	}
-	for (size_t i = 0; i < CNI_N_ELEMENTS(unused); i++) {
-		if (cni_get_bool(object, "", unused[i], &is_on, error) < 0)
-			return -1;
 	}
 	return 0;
 }
@@ -93,7 +69,7 @@ static int read_span(struct json_object *element, const char *path, struct flann
 }
 
 /* one element of vlanTrunk: an id, a span of ids, or both */
-static int read_element(struct json_object *element, const char *path, struct cni_bridge_config *config,
+static int read_element(struct json_object *element, const char *path, struct cni_attach_config *config,
 			struct cni_error *error)
 {
 	int64_t id;
@@ -110,7 +86,7 @@ static int read_element(struct json_object *element, const char *path, struct cn
 }
 
 /* the list of a trunk; an empty one still asks for a bridge that filters VLANs */
-static int read_trunk(struct json_object *list, struct cni_bridge_config *config, struct cni_error *error)
+static int read_trunk(struct json_object *list, struct cni_attach_config *config, struct cni_error *error)
 {
 	const size_t n = json_object_array_length(list);
 	struct json_object *element;
@@ -130,7 +106,7 @@ static int read_trunk(struct json_object *list, struct cni_bridge_config *config
 }
 
 /* vlan and vlanTrunk */
-static int read_vlans(struct json_object *object, struct cni_bridge_config *config, struct cni_error *error)
+static int read_vlans(struct json_object *object, struct cni_attach_config *config, struct cni_error *error)
 {
 	struct json_object *list = NULL;
 	int64_t vlan = 0;
@@ -143,7 +119,7 @@ static int read_vlans(struct json_object *object, struct cni_bridge_config *conf
 }
 
 /* the container's MAC address: runtimeConfig before args.cni before CNI_ARGS */
-static int read_mac(const struct cni_request *request, struct cni_bridge_config *config, struct cni_error *error)
+static int read_mac(const struct cni_request *request, struct cni_attach_config *config, struct cni_error *error)
 {
 	struct json_object *runtime = NULL;
 	struct json_object *cni = NULL;
@@ -163,51 +139,18 @@ static int read_mac(const struct cni_request *request, struct cni_bridge_config 
 	return 0;
 }
 
-/* dns of the network, if any of its members is given, be it as an empty list; then it stands in place of the IPAM's */
-static int read_dns(struct json_object *object, struct cni_bridge_config *config, struct cni_error *error)
-{
-	const char *const lists[] = {"nameservers", "search", "options"};
-	struct json_object *dns = NULL;
-	struct json_object *ignored;
-	bool is_given;
-
-	if (cni_get_object(object, "", "dns", &dns, error) < 0)
-		return -1;
-	if (!dns)
-		return 0;
-	if (cni_dns_parse(dns, "dns", &config->dns, error) < 0)
-		return -1;
-	is_given = config->dns;
-	for (size_t i = 0; !is_given && i < CNI_N_ELEMENTS(lists); i++)
-		is_given = cni_get_array(dns, "dns", lists[i], &ignored, error) > 0;
-	if (is_given && !config->dns) {
-		config->dns = json_object_new_object();
-		return config->dns ? 0 : cni_fail_oom(error);
-	}
-	return 0;
-}
-
-int cni_bridge_config_read(const struct cni_request *request, struct cni_bridge_config *ret_config,
+int cni_bridge_config_read(const struct cni_request *request, struct cni_attach_config *ret_config,
 			   struct cni_error *error)
 {
-	CNI_CLEANUP(cni_bridge_config_clear)
-	struct cni_bridge_config config = {.bridge = "", .ipam = "", .backend = ""};
+	CNI_CLEANUP(cni_attach_config_clear) struct cni_attach_config config = {0};
 	struct json_object *object = request->config;
-	struct json_object *ipam = NULL;
-	int64_t mtu = 0;
 
-	if (cni_config_check_common(object, error) < 0 ||
+	if (cni_attach_config_read(request, &config, error) < 0 ||
 	    cni_get_string(object, "", "bridge", &config.bridge, error) < 0 ||
-	    cni_get_int(object, "", "mtu", 0, UINT32_MAX, &mtu, error) < 0 ||
 	    read_flags(object, &config.flags, error) < 0 ||
-	    cni_get_bool(object, "", "ipMasq", &config.masquerade, error) < 0 ||
-	    cni_get_string(object, "", "ipMasqBackend", &config.backend, error) < 0 ||
-	    cni_get_object(object, "", "ipam", &ipam, error) < 0 ||
-	    (ipam && cni_get_string(ipam, "ipam", "type", &config.ipam, error) < 0) ||
-	    read_vlans(object, &config, error) < 0 || read_mac(request, &config, error) < 0 ||
-	    read_dns(object, &config, error) < 0)
+	    cni_get_bool(object, "", "macspoofchk", &config.guard, error) < 0 ||
+	    read_vlans(object, &config, error) < 0 || read_mac(request, &config, error) < 0)
 		return -1;
-	config.mtu = (uint32_t)mtu;
 	if (config.bridge[0] == '\0')
 		config.bridge = DEFAULT_BRIDGE;
 	*ret_config = config;
@@ -215,64 +158,8 @@ int cni_bridge_config_read(const struct cni_request *request, struct cni_bridge_
 	return 0;
 }
 
-/* is the value of an unsupported key one that asks for something */
-static int is_asked_for(struct json_object *object, const struct unsupported *key, bool *ret, struct cni_error *error)
-{
-	struct json_object *list;
-	int64_t number = 0;
-	bool is_on = false;
-	int r;
-
-	switch (key->type) {
-	case json_type_boolean:
-		r = cni_get_bool(object, "", key->key, &is_on, error);
-		break;
-	case json_type_int:
-		r = cni_get_int(object, "", key->key, 0, INT64_MAX, &number, error);
-		break;
-	default:
-		r = cni_get_array(object, "", key->key, &list, error);
-		is_on = r > 0;
-		break;
-	}
-	*ret = is_on || number != 0;
-	return r;
-}
-
-/* refuses what we do not serve yet, in plain words, instead of leaving it out silently */
-static int check_supported(struct json_object *object, struct cni_error *error)
-{
-	bool asked;
-
-	for (size_t i = 0; i < CNI_N_ELEMENTS(unsupported_keys); i++) {
-		const struct unsupported *key = &unsupported_keys[i];
-		struct json_object *value = json_object_object_get(object, key->key);
-
-		if (is_asked_for(object, key, &asked, error) < 0)
-			return -1;
-		if (asked)
-			return cni_fail(error, CNI_ERROR_UNSUPPORTED_FIELD,
-					"%s is %s, which is not supported; expected %s", key->key,
-					value ? json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN) : "set",
-					key->instead);
-	}
-	return 0;
-}
-
-/* A masquerade backend that is unknown is a mistake. The others are names only: the rules are always nftables. */
-static int check_backend(const struct cni_bridge_config *config, struct cni_error *error)
-{
-	const char *backend = config->backend;
-
-	if (config->masquerade && backend[0] != '\0' && strcmp(backend, "iptables") != 0 &&
-	    strcmp(backend, "nftables") != 0)
-		return cni_fail(error, CNI_ERROR_INTERNAL,
-				"ipMasqBackend is \"%s\", expected \"iptables\" or \"nftables\"", backend);
-	return 0;
-}
-
-int cni_bridge_config_check(const struct cni_request *request, const struct cni_bridge_config *config,
-			    char ret_mac[FLANNEL_MAC_STRLEN], struct cni_error *error)
+int cni_bridge_config_check(const struct cni_request *request, struct cni_attach_config *config,
+			    struct cni_error *error)
 {
 	const unsigned int both = FLANNEL_ATTACHMENT_HAIRPIN | FLANNEL_ATTACHMENT_PROMISCUOUS;
 
@@ -282,11 +169,9 @@ int cni_bridge_config_check(const struct cni_request *request, const struct cni_
 	if ((config->flags & both) == both)
 		return cni_fail(error, CNI_ERROR_INTERNAL,
 				"hairpinMode and promiscMode are true, expected one of them at most");
-	if (check_backend(config, error) < 0 || check_supported(request->config, error) < 0 ||
-	    cni_result_check_version(config->ipam[0] != '\0', request->version, error) < 0)
+	if (cni_attach_config_check(request, config, error) < 0)
 		return -1;
-	ret_mac[0] = '\0';
 	if (config->mac_text[0] == '\0')
 		return 0;
-	return cni_mac_parse(config->mac_text, "mac", ret_mac, error);
+	return cni_mac_parse(config->mac_text, "mac", config->mac, error);
 }

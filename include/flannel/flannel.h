@@ -18,6 +18,7 @@
 #include <flannel/lease.h>
 #include <flannel/link.h>
 #include <flannel/log.h>
+#include <flannel/mac_guard.h>
 #include <flannel/masquerade.h>
 #include <flannel/netconf.h>
 #include <flannel/node.h>

@@ -48,7 +48,7 @@ enum flannel_masquerade_flags {
  * @flags:   enum flannel_masquerade_flags, or-ed; at least one of SNAT and FORWARD.
  * @table:   name of the table, 1 to 31 letters, digits, "_" and "-"; NULL for flannel's own, flannel-ipv4 or
  *           flannel-ipv6. Tables of different names do not disturb each other; flannel_masquerade_remove() removes
- *           only flannel's own.
+ *           only flannel's own, flannel_masquerade_remove_tables() others.
  */
 struct flannel_masquerade_options {
 	size_t size;
@@ -93,6 +93,35 @@ FLANNEL_PUBLIC int flannel_masquerade_ensure(struct flannel_context *context,
  */
 FLANNEL_PUBLIC int flannel_masquerade_remove(struct flannel_context *context, int family,
 					     struct flannel_error **ret_error);
+
+/**
+ * flannel_masquerade_remove_tables() - delete tables by the beginning of their names
+ * @context:   context.
+ * @prefix:    what their names begin with, 1 to 31 letters, digits, "_" and "-".
+ * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * Tables of both families, all in one transaction. They are asked for without the helper, which is not needed if there are
+ * none.
+ *
+ * Return: how many were deleted, 0 if there were none, or negative as flannel_masquerade_ensure(). Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_masquerade_remove_tables(struct flannel_context *context, const char *prefix,
+						    struct flannel_error **ret_error);
+
+/**
+ * flannel_masquerade_remove_former() - remove the rules with which the CNI project's plugins masquerade one container
+ * @context:   context.
+ * @comment:   what the comments of their nftables backend begin with: hashes of network and attachment.
+ * @chain:     name of the chain of their iptables backend, where that works through nftables.
+ * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * Three questions to the kernel if there are none; else the helper removes them in one transaction. Rules of an
+ * iptables that works without nftables are not seen.
+ *
+ * Return: how many rules and chains were removed, or negative as flannel_masquerade_ensure(). Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_masquerade_remove_former(struct flannel_context *context, const char *comment,
+						    const char *chain, struct flannel_error **ret_error);
 
 FLANNEL_END_DECLS
 

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <flannel/masquerade.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/error.h"
 #include "domain/masquerade.h"
 #include "engine/context.h"
+#include "engine/former.h"
 #include "sys/nft.h"
+#include "sys/nft_message.h"
 
 /* for the helper to answer; a transaction takes milliseconds */
 #define HELPER_TIMEOUT_MS 5000
@@ -137,4 +140,80 @@ FLANNEL_PUBLIC int flannel_masquerade_remove(struct flannel_context *context, in
 	else if (r == 0)
 		return 0;
 	return r < 0 ? fl_error_wrap(ret_error, r, "remove rules of %s", table.name) : 1;
+}
+
+/* the tables of one family, their names one after the other in *names, as tables that are to be deleted: how many */
+static size_t name_tables(const char *family, const char *names, int n, struct fl_nft_table *tables)
+{
+	for (int i = 0; i < n; i++, names += strlen(names) + 1)
+		tables[i] = (struct fl_nft_table){.family = family, .name = names};
+	return (size_t)n;
+}
+
+/* deletes the tables of these names */
+static int remove_names(struct flannel_context *context, const char *names, int n, const char *names6, int n6,
+			struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_freep) struct fl_nft_table *tables = calloc((size_t)(n + n6), sizeof(*tables));
+	struct fl_nft *nft;
+	size_t n_tables;
+	int r;
+
+	if (!tables)
+		return fl_error_oom(ret_error);
+	n_tables = name_tables("ip", names, n, tables);
+	n_tables += name_tables("ip6", names6, n6, tables + n_tables);
+	r = fl_context_get_nft(context, &nft, ret_error);
+	if (r >= 0)
+		r = fl_nft_replace_sync(nft, tables, n_tables, HELPER_TIMEOUT_MS, ret_error);
+	return r < 0 ? r : (int)n_tables;
+}
+
+FLANNEL_PUBLIC int flannel_masquerade_remove_tables(struct flannel_context *context, const char *prefix,
+						    struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_freep) char *names = NULL;
+	FL_CLEANUP(fl_freep) char *names6 = NULL;
+	struct fl_rtnl *netfilter;
+	int n = 0, n6 = 0, r;
+
+	if (!context || !prefix)
+		return fl_error_set(ret_error, -EINVAL, "argument", "a context and a prefix are needed",
+				    "remove masquerade tables");
+	r = check_table(prefix, ret_error);
+	if (r >= 0)
+		r = fl_context_get_netfilter(context, &netfilter, ret_error);
+	if (r >= 0)
+		r = n = fl_nft_list_tables(netfilter, "ip", prefix, &names, ret_error);
+	if (r >= 0)
+		r = n6 = fl_nft_list_tables(netfilter, "ip6", prefix, &names6, ret_error);
+	if (r >= 0 && n + n6 > 0)
+		r = remove_names(context, names, n, names6, n6, ret_error);
+	else if (r >= 0)
+		return 0;
+	return r < 0 ? fl_error_wrap(ret_error, r, "remove tables %s*", prefix) : r;
+}
+
+FLANNEL_PUBLIC int flannel_masquerade_remove_former(struct flannel_context *context, const char *comment,
+						    const char *chain, struct flannel_error **ret_error)
+{
+	const struct fl_nft_table_name own = {.family = "inet", .name = "cni_plugins_masquerade"};
+	const struct fl_nft_table_name nat = {.family = "ip", .name = "nat"}, nat6 = {.family = "ip6", .name = "nat"};
+	struct fl_former former;
+	int r;
+
+	if (!context || !comment || !comment[0] || !chain || !chain[0])
+		return fl_error_set(ret_error, -EINVAL, "argument", "a context, a comment and a chain are needed",
+				    "remove former masquerade rules");
+	r = fl_former_begin(&former, context, ret_error);
+	if (r >= 0)
+		r = fl_former_take_rules(&former, &own, "masq_checks", comment, ret_error);
+	if (r >= 0)
+		r = fl_former_take_chain(&former, &nat, chain, ret_error);
+	if (r >= 0)
+		r = fl_former_take_chain(&former, &nat6, chain, ret_error);
+	if (r >= 0)
+		r = fl_former_remove(&former, ret_error);
+	fl_former_end(&former);
+	return r < 0 ? fl_error_wrap(ret_error, r, "remove former masquerade rules of %s", chain) : r;
 }

@@ -45,15 +45,14 @@ static void read_flannel(const struct cni_request *request)
 
 static void read_bridge(const struct cni_request *request)
 {
-	struct cni_bridge_config config = {0};
+	struct cni_attach_config config = {0};
 	struct cni_error error = {0};
-	char mac[FLANNEL_MAC_STRLEN];
 
 	if (!told(cni_bridge_config_read(request, &config, &error), &error))
 		return;
 	require(config.bridge && config.ipam && config.mac_text);
-	(void)told(cni_bridge_config_check(request, &config, mac, &error), &error);
-	cni_bridge_config_clear(&config);
+	(void)told(cni_bridge_config_check(request, &config, &error), &error);
+	cni_attach_config_clear(&config);
 }
 
 /* without the one key that names a file to be read */

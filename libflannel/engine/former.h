@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FL_ENGINE_FORMER_H
+#define FL_ENGINE_FORMER_H
+
+/* Takes back firewall rules of other programs that know us as little as we know them, but by names: collected first, removed at once. */
+
+#include "domain/nft_command.h"
+#include "engine/context.h"
+
+struct fl_former {
+	struct flannel_context *context;
+	struct fl_rtnl *netfilter;    /* borrowed */
+	struct json_object *commands; /* NULL without memory */
+	int n;                        /* rules and chains that go */
+};
+
+int fl_former_begin(struct fl_former *former, struct flannel_context *context, struct flannel_error **ret_error);
+
+/* marks the rules of a chain whose comments begin with prefix; nothing without the table or chain */
+int fl_former_take_rules(struct fl_former *former, const struct fl_nft_table_name *table, const char *chain,
+			 const char *prefix, struct flannel_error **ret_error);
+
+/* marks a chain with what jumps to it; nothing without it. A chain comes before those whose rules jump to it. */
+int fl_former_take_chain(struct fl_former *former, const struct fl_nft_table_name *table, const char *chain,
+			 struct flannel_error **ret_error);
+
+/* removes what was marked, in one transaction of the helper: how many, or negative */
+int fl_former_remove(struct fl_former *former, struct flannel_error **ret_error);
+
+void fl_former_end(struct fl_former *former);
+
+#endif
