@@ -15,9 +15,6 @@
 /* json-c's limit of nesting; its own default of 32 is less than others take */
 #define DEPTH_MAX 128
 
-/* any whole number of so many digits is a double's */
-#define DOUBLE_DIGITS 308
-
 /* how much of a wrong value a message shows */
 #define SHOWN_MAX 60
 
@@ -83,18 +80,7 @@ static size_t token_length(const char *text, size_t len)
 	return number_length(text, len);
 }
 
-/* is a number token beyond what a double holds? json-c would make an infinity of it, which JSON cannot express */
-static bool is_out_of_range(const char *text, size_t len)
-{
-	CNI_CLEANUP(cni_freep) char *copy = NULL;
-
-	if (len <= DOUBLE_DIGITS && !memchr(text, 'e', len) && !memchr(text, 'E', len))
-		return false;
-	copy = strndup(text, len);
-	return copy && isinf(strtod(copy, NULL));
-}
-
-/* finds what is no token of JSON, or a number that is too large; the grammar itself is json-c's affair */
+/* finds what is no token of JSON; the grammar itself is json-c's affair */
 static int check_tokens(const char *text, size_t len, struct cni_error *error)
 {
 	size_t at = 0;
@@ -104,8 +90,6 @@ static int check_tokens(const char *text, size_t len, struct cni_error *error)
 
 		if (n == 0)
 			return cni_fail(error, CNI_ERROR_DECODING, "this is not JSON: invalid text at byte %zu", at);
-		if ((isdigit((unsigned char)text[at]) || text[at] == '-') && is_out_of_range(text + at, n))
-			return cni_fail(error, CNI_ERROR_DECODING, "the number at byte %zu is too large", at);
 		at += n;
 	}
 	return 0;
@@ -150,6 +134,27 @@ int cni_json_parse(const char *text, size_t len, struct json_object **ret_value,
 		return cni_fail(error, CNI_ERROR_DECODING, "there is more after the JSON value, at byte %zu", end);
 	*ret_value = CNI_TAKE(value);
 	return 0;
+}
+
+bool cni_json_is_finite(struct json_object *value)
+{
+	size_t n = json_object_is_type(value, json_type_array) ? json_object_array_length(value) : 0;
+
+	if (json_object_is_type(value, json_type_double))
+		return isfinite(json_object_get_double(value));
+	for (size_t i = 0; i < n; i++) {
+		if (!cni_json_is_finite(json_object_array_get_idx(value, i)))
+			return false;
+	}
+	if (!json_object_is_type(value, json_type_object))
+		return true;
+	json_object_object_foreach(value, key, member)
+	{
+		(void)key;
+		if (!cni_json_is_finite(member))
+			return false;
+	}
+	return true;
 }
 
 /* the value that counts for a key: the last one that is not null, whatever the case of its key */

@@ -24,6 +24,10 @@
 /* Parses one JSON value; *ret_value is NULL for null. What json-c takes beyond RFC 8259 is refused. CNI_ERROR_DECODING. */
 int cni_json_parse(const char *text, size_t len, struct json_object **ret_value, struct cni_error *error);
 
+/* Are all numbers in a value such that they can be printed? One beyond a double (1e999) is read, as it may stand where nobody looks, but
+ * is an infinity then, for which JSON has no text. */
+bool cni_json_is_finite(struct json_object *value);
+
 /*
  * Getters: path is where object stands in the configuration, for messages ("" for the top, "ipam"). They return 1 and set
  * *ret if the key is there, 0 and leave *ret if it is absent or null, -1 if it has a wrong type. What they hand out is

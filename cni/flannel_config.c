@@ -197,6 +197,10 @@ int cni_flannel_config_make_delegate(const struct cni_request *request, const st
 	    (version[0] != '\0' && set(delegate, "cniVersion", json_object_new_string(version), error) < 0) ||
 	    set_ipam(delegate, config, env, error) < 0)
 		return -1;
+	if (!cni_json_is_finite(delegate))
+		return cni_fail(
+			error, CNI_ERROR_INTERNAL,
+			"delegate, ipam or runtimeConfig holds a number that is too large, expected one below 1e309");
 	*ret_delegate = CNI_TAKE(delegate);
 	return 0;
 }

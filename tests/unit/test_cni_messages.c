@@ -84,6 +84,8 @@ Test(cni_messages, flannel_delegates)
 	} cases[] = {
 		{"\"delegate\": {\"name\": \"x\"}", "delegate.name is set, expected it to be left to flannel"},
 		{"\"delegate\": {\"ipam\": null}", "delegate.ipam is set, expected it to be left to flannel"},
+		{"\"delegate\": {\"x\": [{\"y\": 1e999}]}",
+		 "delegate, ipam or runtimeConfig holds a number that is too large, expected one below 1e309"},
 		{"\"delegate\": {\"type\": 1}", "delegate.type is no string, expected the name of a plugin"},
 		{"\"delegate\": {\"type\": null}", "delegate.type is no string, expected the name of a plugin"},
 		{"\"delegate\": {\"type\": \"\"}", "delegate.type is \"\", expected the name of a plugin"},
