@@ -59,6 +59,7 @@ extern const struct cni_plugin cni_plugin_flannel;
 extern const struct cni_plugin cni_plugin_host_local;
 extern const struct cni_plugin cni_plugin_loopback;
 extern const struct cni_plugin cni_plugin_portmap;
+extern const struct cni_plugin cni_plugin_ptp;
 extern const struct cni_plugin cni_plugin_sbr;
 extern const struct cni_plugin cni_plugin_static;
 extern const struct cni_plugin cni_plugin_tuning;

@@ -40,6 +40,10 @@ struct flannel_attachment;
  * @FLANNEL_ATTACHMENT_VLAN_FILTER:     the bridge filters VLANs (CONFIG_BRIDGE_VLAN_FILTERING), also one that exists and
  *                                      did not; a VLAN or a trunk implies it.
  * @FLANNEL_ATTACHMENT_KEEP_VLAN:       the port stays in the VLAN into which the bridge puts new ports (mostly 1), too.
+ * @FLANNEL_ATTACHMENT_POINT_TO_POINT:  no bridge: the node's end of the veth pair carries each gateway as an address of its own, the
+ *                                      node has a route to each of the container's addresses, and all that the container
+ *                                      sends goes by its gateway, also to its own network. Implies GATEWAY. Needs addresses,
+ *                                      and excludes all that is about bridges.
  */
 enum flannel_attachment_flags {
 	FLANNEL_ATTACHMENT_GATEWAY = 1,
@@ -51,7 +55,8 @@ enum flannel_attachment_flags {
 	FLANNEL_ATTACHMENT_DAD = 64,
 	FLANNEL_ATTACHMENT_LINK_DOWN = 128,
 	FLANNEL_ATTACHMENT_VLAN_FILTER = 256,
-	FLANNEL_ATTACHMENT_KEEP_VLAN = 512
+	FLANNEL_ATTACHMENT_KEEP_VLAN = 512,
+	FLANNEL_ATTACHMENT_POINT_TO_POINT = 1024
 };
 
 /**
@@ -189,7 +194,7 @@ FLANNEL_PUBLIC int flannel_attachment_detach(struct flannel_context *context, in
  * flannel_attachment_get_bridge() - the bridge as it is now
  * @attachment: an attachment.
  *
- * Return: the link, owned by @attachment; NULL for NULL. Since: 0.1.
+ * Return: the link, owned by @attachment; NULL if there is none (POINT_TO_POINT), and for NULL. Since: 0.1.
  */
 FLANNEL_PUBLIC const struct flannel_link *flannel_attachment_get_bridge(const struct flannel_attachment *attachment);
 

@@ -13,7 +13,23 @@
 	(FLANNEL_ATTACHMENT_GATEWAY | FLANNEL_ATTACHMENT_DEFAULT_GATEWAY | FLANNEL_ATTACHMENT_FORCE_ADDRESS |          \
 	 FLANNEL_ATTACHMENT_HAIRPIN | FLANNEL_ATTACHMENT_PROMISCUOUS | FLANNEL_ATTACHMENT_ISOLATED |                   \
 	 FLANNEL_ATTACHMENT_DAD | FLANNEL_ATTACHMENT_LINK_DOWN | FLANNEL_ATTACHMENT_VLAN_FILTER |                      \
+	 FLANNEL_ATTACHMENT_KEEP_VLAN | FLANNEL_ATTACHMENT_POINT_TO_POINT)
+
+/* what makes no sense without a bridge */
+#define FLAGS_OF_BRIDGES                                                                                               \
+	(FLANNEL_ATTACHMENT_FORCE_ADDRESS | FLANNEL_ATTACHMENT_HAIRPIN | FLANNEL_ATTACHMENT_PROMISCUOUS |              \
+	 FLANNEL_ATTACHMENT_ISOLATED | FLANNEL_ATTACHMENT_LINK_DOWN | FLANNEL_ATTACHMENT_VLAN_FILTER |                 \
 	 FLANNEL_ATTACHMENT_KEEP_VLAN)
+
+/* what does not go with an attachment without a bridge, or NULL */
+static const char *find_point_fault(const struct flannel_attachment_options *options)
+{
+	if (!(options->flags & FLANNEL_ATTACHMENT_POINT_TO_POINT))
+		return NULL;
+	if ((options->flags & FLAGS_OF_BRIDGES) || options->bridge || options->vlan || options->n_trunk)
+		return "point-to-point excludes all that is about bridges";
+	return options->n_addresses ? NULL : "point-to-point needs addresses";
+}
 
 /* flags that exclude each other, or NULL */
 static const char *find_flag_fault(const struct flannel_attachment_options *options)
@@ -24,7 +40,7 @@ static const char *find_flag_fault(const struct flannel_attachment_options *opti
 		return "hairpin and promiscuous exclude each other";
 	if ((options->flags & FLANNEL_ATTACHMENT_LINK_DOWN) && options->n_addresses)
 		return "a link that stays down cannot have addresses";
-	return NULL;
+	return find_point_fault(options);
 }
 
 bool fl_attachment_mac_is_valid(const char *text)
@@ -111,7 +127,8 @@ int fl_attachment_check(const struct flannel_attachment_options *options, struct
 /* does GATEWAY hold, given or implied */
 static bool is_gateway(const struct flannel_attachment_options *options)
 {
-	return (options->flags & (FLANNEL_ATTACHMENT_GATEWAY | FLANNEL_ATTACHMENT_DEFAULT_GATEWAY)) != 0;
+	return (options->flags & (FLANNEL_ATTACHMENT_GATEWAY | FLANNEL_ATTACHMENT_DEFAULT_GATEWAY |
+				  FLANNEL_ATTACHMENT_POINT_TO_POINT)) != 0;
 }
 
 /* an address without its network's length */
@@ -225,6 +242,29 @@ static struct fl_route kernel_route(const struct fl_attachment_want *want, const
 	return to;
 }
 
+/* the gateways as addresses of their own, and the routes with which the container reaches all by them */
+static void want_point(struct fl_attachment_want *want, const char *ifname)
+{
+	for (size_t i = 0; i < want->n_gateways; i++)
+		want->gateways[i] = bare(want->gateways[i]);
+	for (size_t i = 0; i < want->n_addresses; i++) {
+		const struct flannel_prefix network = flannel_prefix_mask(want->addresses[i].address);
+		struct fl_route *route = &want->point_routes[want->n_point_routes++];
+
+		*route = fl_route_main(&want->addresses[i].gateway, FL_ROUTE_PROTOCOL_BOOT);
+		route->scope = FL_ROUTE_SCOPE_LINK;
+		route->source = bare(want->addresses[i].address);
+		strncpy(route->link, ifname, sizeof(route->link) - 1);
+		if (network.plen == bare(network).plen)
+			continue;
+		route = &want->point_routes[want->n_point_routes++];
+		*route = fl_route_main(&network, FL_ROUTE_PROTOCOL_BOOT);
+		route->via = want->addresses[i].gateway;
+		route->source = bare(want->addresses[i].address);
+		strncpy(route->link, ifname, sizeof(route->link) - 1);
+	}
+}
+
 /* memory for the worst case: every address brings a gateway, each family a default route */
 static int allocate(const struct flannel_attachment_options *options, struct fl_attachment_want *want)
 {
@@ -232,7 +272,9 @@ static int allocate(const struct flannel_attachment_options *options, struct fl_
 	want->gateways = calloc(options->n_addresses + 1, sizeof(*want->gateways));
 	want->routes = calloc(options->n_routes + 2, sizeof(*want->routes));
 	want->kernel_routes = calloc(options->n_routes + 2, sizeof(*want->kernel_routes));
-	return want->addresses && want->gateways && want->routes && want->kernel_routes ? 0 : -ENOMEM;
+	want->point_routes = calloc(2 * options->n_addresses + 1, sizeof(*want->point_routes));
+	return want->addresses && want->gateways && want->point_routes && want->routes && want->kernel_routes ? 0
+													      : -ENOMEM;
 }
 
 int fl_attachment_want(const struct flannel_attachment_options *options, struct fl_attachment_want *ret_want,
@@ -257,6 +299,8 @@ int fl_attachment_want(const struct flannel_attachment_options *options, struct 
 		want_gateways(&want, AF_INET);
 		want_gateways(&want, AF_INET6);
 	}
+	if (options->flags & FLANNEL_ATTACHMENT_POINT_TO_POINT)
+		want_point(&want, ifname);
 	for (size_t i = 0; i < want.n_routes; i++)
 		want.kernel_routes[i] = kernel_route(&want, &want.routes[i], ifname);
 	*ret_want = want;
@@ -270,6 +314,7 @@ void fl_attachment_want_clear(struct fl_attachment_want *want)
 	free(want->routes);
 	free(want->kernel_routes);
 	free(want->gateways);
+	free(want->point_routes);
 	*want = (struct fl_attachment_want){0};
 }
 

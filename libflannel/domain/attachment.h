@@ -18,7 +18,10 @@ struct fl_attachment_want {
 	size_t n_addresses;
 	struct flannel_attachment_route *routes; /* as the caller is told: given ones, then default routes */
 	size_t n_routes;
-	struct fl_route *kernel_routes;  /* the same for the kernel: gateways, tables, metrics filled in */
+	struct fl_route *kernel_routes; /* the same for the kernel: gateways, tables, metrics filled in */
+	struct fl_route
+		*point_routes; /* POINT_TO_POINT: how the container reaches its gateways, and its networks by them */
+	size_t n_point_routes;
 	struct flannel_prefix *gateways; /* the bridge's addresses, IPv4 first; only with GATEWAY */
 	size_t n_gateways;
 	bool ipv4; /* there is an address of the family */

@@ -86,6 +86,7 @@ struct fl_address {
 #define FL_ROUTE_TYPE_UNICAST 1
 #define FL_ROUTE_SCOPE_UNIVERSE 0
 #define FL_ROUTE_SCOPE_LINK 253
+#define FL_ROUTE_SCOPE_HOST 254
 #define FL_ROUTE_METRIC_DEFAULT_V6 1024
 
 /* key: role, table, dst and metric */

@@ -16,7 +16,10 @@
 #include "engine/vlan.h"
 #include "sys/link_removal.h"
 #include "sys/netns.h"
+#include "sys/rtnl_address.h"
 #include "sys/rtnl_netconf.h"
+#include "sys/rtnl_route.h"
+#include "sys/sysctl.h"
 
 #define AREA "attachment"
 
@@ -104,6 +107,31 @@ static int forward(struct attach *attach, int family, const char *setting, struc
 	return fl_transaction_write_sysctl(&attach->transaction, setting, "1", false, ret_error);
 }
 
+/* forwarding for the families that the node is the gateway of */
+static int make_forwarding(struct attach *attach, struct flannel_error **ret_error)
+{
+	int r = 0;
+
+	if (attach->want->n_gateways && attach->want->ipv4)
+		r = forward(attach, AF_INET, "net/ipv4/ip_forward", ret_error);
+	if (r >= 0 && attach->want->n_gateways && attach->want->ipv6)
+		r = forward(attach, AF_INET6, "net/ipv6/conf/all/forwarding", ret_error);
+	return r;
+}
+
+/* Runs in the node's namespace: the gateway's address serves at once, and is on the node's end of every container anyway. */
+static int skip_detection(void *userdata, struct flannel_error **ret_error)
+{
+	const struct attach *attach = userdata;
+	char name[80];
+
+	(void)ret_error;
+	snprintf(name, sizeof(name), "net/ipv6/conf/%s/accept_dad", attach->host_info.name);
+	/* there is none where the kernel has no IPv6 */
+	(void)fl_sysctl_set(name, "0", NULL);
+	return 0;
+}
+
 /* the interface that is the gateway in the VLAN, with its addresses */
 static int make_vlan_gateway(struct attach *attach, struct flannel_error **ret_error)
 {
@@ -130,11 +158,7 @@ static int make_gateway(struct attach *attach, struct flannel_error **ret_error)
 		r = make_vlan_gateway(attach, ret_error);
 	else if (attach->n_missing)
 		r = fl_bridge_set_addresses(&attach->transaction, &want, &attach->bridge_info, ret_error);
-	if (r >= 0 && attach->want->n_gateways && attach->want->ipv4)
-		r = forward(attach, AF_INET, "net/ipv4/ip_forward", ret_error);
-	if (r >= 0 && attach->want->n_gateways && attach->want->ipv6)
-		r = forward(attach, AF_INET6, "net/ipv6/conf/all/forwarding", ret_error);
-	return r;
+	return r < 0 ? r : make_forwarding(attach, ret_error);
 }
 
 /* the container's MAC: given, or its address's, or a random one */
@@ -232,11 +256,59 @@ static int tell_operstate(struct attach *attach, struct flannel_error **ret_erro
 	return fl_link_change(attach->transaction.node, attach->bridge_info.ifindex, &link, ret_error);
 }
 
+/* is there no bridge */
+static bool is_point(const struct attach *attach)
+{
+	return (attach->options.flags & FLANNEL_ATTACHMENT_POINT_TO_POINT) != 0;
+}
+
+/* the node's end without a bridge: gateways, and routes to the container. Not noted for undo, but for forwarding: they go with the pair. */
+static int make_point(struct attach *attach, struct flannel_error **ret_error)
+{
+	const struct fl_link_info *host = &attach->host_info;
+	struct fl_rtnl *node = attach->transaction.node;
+	int r = 0;
+
+	for (size_t i = 0; i < attach->want->n_gateways && r >= 0; i++)
+		r = fl_address_add(node, host->ifindex, &attach->want->gateways[i], host->name, ret_error);
+	for (size_t i = 0; i < attach->want->n_addresses && r >= 0; i++) {
+		struct flannel_prefix address = attach->want->addresses[i].address;
+		struct fl_route route;
+
+		address.plen = address.family == AF_INET ? 32 : 128;
+		route = fl_route_main(&address, FL_ROUTE_PROTOCOL_BOOT);
+		route.scope = address.family == AF_INET ? FL_ROUTE_SCOPE_HOST : FL_ROUTE_SCOPE_UNIVERSE;
+		memcpy(route.link, host->name, sizeof(route.link));
+		r = fl_route_append(node, &route, ret_error);
+	}
+	return r < 0 ? r : make_forwarding(attach, ret_error);
+}
+
+/* all steps in order where there is no bridge */
+static int run_point(struct attach *attach, struct flannel_error **ret_error)
+{
+	int r = make_veth(attach, ret_error);
+
+	if (r >= 0)
+		r = fl_netns_run(attach->transaction.context->netns_fd, attach->transaction.context->single_threaded,
+				 skip_detection, attach, ret_error);
+	if (r >= 0)
+		r = configure_container(attach, ret_error);
+	if (r >= 0)
+		r = fl_pod_set_point_routes(&attach->pod, attach->want, ret_error);
+	if (r >= 0)
+		r = wait_for_port(attach, ret_error);
+	return r < 0 ? r : make_point(attach, ret_error);
+}
+
 /* all steps in order; each that the kernel acknowledged can be undone */
 static int run(struct attach *attach, struct flannel_error **ret_error)
 {
-	int r = make_bridge(attach, ret_error);
+	int r;
 
+	if (is_point(attach))
+		return run_point(attach, ret_error);
+	r = make_bridge(attach, ret_error);
 	if (r >= 0)
 		r = make_veth(attach, ret_error);
 	if (r >= 0)
@@ -296,7 +368,12 @@ int flannel_attachment_attach(struct flannel_context *context, const struct flan
 		return r;
 	}
 	attach.want = &attachment->want;
-	attach.bridge = attach.options.bridge ? attach.options.bridge : "cni0";
+	if (is_point(&attach)) {
+		attach.transaction.point_addresses = attachment->want.gateways;
+		attach.transaction.n_point_addresses = attachment->want.n_gateways;
+	} else {
+		attach.bridge = attach.options.bridge ? attach.options.bridge : "cni0";
+	}
 	attach.pod = (struct fl_pod){.context = context, .netns_fd = attach.options.netns_fd};
 	attach.pod.ifname = attach.options.ifname ? attach.options.ifname : "eth0";
 	attach.pod.dad = (attach.options.flags & FLANNEL_ATTACHMENT_DAD) != 0;
@@ -361,7 +438,7 @@ int flannel_attachment_detach(struct flannel_context *context, int netns_fd, con
 
 const struct flannel_link *flannel_attachment_get_bridge(const struct flannel_attachment *attachment)
 {
-	return attachment ? &attachment->bridge : NULL;
+	return attachment && attachment->bridge.ifindex ? &attachment->bridge : NULL;
 }
 
 const struct flannel_link *flannel_attachment_get_host_link(const struct flannel_attachment *attachment)

@@ -20,6 +20,9 @@
 
 #define AREA "attachment"
 
+/* of the routes that the kernel makes for IPv6 addresses (IP6_RT_PRIO_ADDRCONF) */
+#define METRIC_KERNEL_V6 256
+
 /* duplicate address detection takes a second by default (RFC 4862, 5.1); the reference waits five */
 #define DAD_TIMEOUT_MS 5000
 
@@ -223,4 +226,37 @@ int fl_pod_configure(struct fl_pod *pod, const struct fl_attachment_want *want, 
 						      "use the IPv6 addresses of %s", pod->ifname);
 	}
 	return r < 0 ? r : add_routes(pod, want, ret_error);
+}
+
+/* takes back the route to an address's network that the kernel made along with it */
+static int delete_kernel_route(struct fl_pod *pod, const struct flannel_prefix *network,
+			       struct flannel_error **ret_error)
+{
+	struct fl_route route = fl_route_main(network, FL_ROUTE_PROTOCOL_KERNEL);
+
+	if (network->family == AF_INET)
+		route.scope = FL_ROUTE_SCOPE_LINK;
+	else
+		route.metric = METRIC_KERNEL_V6;
+	snprintf(route.link, sizeof(route.link), "%s", pod->ifname);
+	return fl_route_execute(pod->rtnl, FL_VERB_DELETE, &route, ret_error);
+}
+
+int fl_pod_set_point_routes(struct fl_pod *pod, const struct fl_attachment_want *want, struct flannel_error **ret_error)
+{
+	for (size_t i = 0; i < want->n_point_routes; i++) {
+		FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+		const struct fl_route *route = &want->point_routes[i];
+		int r = route->via.family ? delete_kernel_route(pod, &route->dst, ret_error) : 0;
+
+		if (r < 0)
+			return r;
+		r = fl_route_append(pod->rtnl, route, &error);
+		if (r < 0 && r != -EEXIST) {
+			if (ret_error)
+				*ret_error = FL_TAKE(error);
+			return r;
+		}
+	}
+	return 0;
 }

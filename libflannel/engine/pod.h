@@ -28,6 +28,10 @@ void fl_pod_undo(struct fl_pod *pod);
 /* addresses, link up, duplicate address detection if wanted, routes */
 int fl_pod_configure(struct fl_pod *pod, const struct fl_attachment_want *want, struct flannel_error **ret_error);
 
+/* In place of the kernel's routes to the networks of the addresses: routes to the gateways, and to those networks by them. */
+int fl_pod_set_point_routes(struct fl_pod *pod, const struct fl_attachment_want *want,
+			    struct flannel_error **ret_error);
+
 /* sets the link up, nothing else */
 int fl_pod_set_up(struct fl_pod *pod, struct flannel_error **ret_error);
 

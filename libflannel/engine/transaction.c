@@ -230,6 +230,25 @@ static enum share share_of(const struct fl_transaction *transaction, const struc
 	return SHARE_BRIDGE;
 }
 
+/* Has another link one of the addresses of the node's ends? Where that cannot be told, then better yes. */
+static bool has_other_points(struct fl_transaction *transaction)
+{
+	FL_CLEANUP(fl_freep) struct fl_interface_address *found = NULL;
+	size_t n = 0;
+
+	if (!transaction->n_point_addresses)
+		return false;
+	if (fl_address_list(transaction->node, 0, AF_UNSPEC, &found, &n, NULL) < 0)
+		return true;
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < transaction->n_point_addresses; k++) {
+			if (flannel_prefix_compare(&found[i].address, &transaction->point_addresses[k]) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Who else is there: ports of the bridge, and of them any in the VLAN? Where that cannot be told, then better all. */
 static enum share find_sharers(struct fl_transaction *transaction)
 {
@@ -238,7 +257,7 @@ static enum share find_sharers(struct fl_transaction *transaction)
 	size_t n;
 
 	if (!transaction->bridge_ifindex)
-		return SHARE_NOBODY;
+		return has_other_points(transaction) ? SHARE_BRIDGE : SHARE_NOBODY;
 	if (fl_link_list(transaction->node, &links, &n, NULL) < 0)
 		return SHARE_VLAN;
 	for (size_t i = 0; i < n; i++) {

@@ -20,6 +20,9 @@ struct fl_transaction {
 	struct flannel_context *context;
 	struct fl_rtnl *node;    /* borrowed */
 	uint32_t bridge_ifindex; /* the bridge that is worked on; once others use it, nothing of it is undone */
+	/* without a bridge: addresses of the node's ends; once others have one, too, settings of the node are not undone */
+	const struct flannel_prefix *point_addresses;
+	size_t n_point_addresses;
 	/* the interface of a VLAN that is worked on, and its port; once others use the VLAN, nothing of it is undone */
 	uint16_t vlan;
 	uint32_t vlan_ifindex;
