@@ -18,7 +18,6 @@ enum {
 	HASH_DIGITS = 16,
 	NETWORK_PREFIX = HASH_DIGITS + 1,                /* the hash, "-" */
 	OWNER_PREFIX = NETWORK_PREFIX + HASH_DIGITS + 1, /* another one, " " */
-	ID_SHOWN = 64,                                   /* of a container id */
 	ADDRESS_MAX = 16,
 };
 
@@ -129,29 +128,6 @@ int fl_port_map_choose_table(const struct flannel_port_map_options *options, str
 		(void)snprintf(table.name, sizeof(table.name), FL_PORT_MAP_TABLE);
 	*ret_table = table;
 	return 0;
-}
-
-void fl_port_map_owner(const char *network, const struct flannel_attachment_id *attachment,
-		       char ret_owner[FL_NFT_COMMENT_MAX + 1])
-{
-	uint64_t of_network, of_all;
-
-	/* with final zeros, so that no two triples are the same bytes */
-	of_network = fl_hash(FL_HASH_INIT, network, strlen(network) + 1);
-	of_all = fl_hash(of_network, attachment->container_id, strlen(attachment->container_id) + 1);
-	of_all = fl_hash(of_all, attachment->ifname, strlen(attachment->ifname) + 1);
-	(void)snprintf(ret_owner, FL_NFT_COMMENT_MAX + 1, "%016" PRIx64 "-%016" PRIx64 " %.*s/%s", of_network, of_all,
-		       ID_SHOWN, attachment->container_id, attachment->ifname);
-}
-
-bool fl_port_map_same_owner(const char *a, const char *b)
-{
-	return strncmp(a, b, OWNER_PREFIX) == 0 && strlen(a) >= OWNER_PREFIX;
-}
-
-bool fl_port_map_same_network(const char *a, const char *b)
-{
-	return strncmp(a, b, NETWORK_PREFIX) == 0 && strlen(a) >= NETWORK_PREFIX;
 }
 
 const char *fl_port_map_owner_text(const char *comment)
@@ -293,7 +269,7 @@ int fl_port_map_want(const struct flannel_port_map_options *options, struct fl_n
 
 	if (allocate(&elements, options->n_mappings) < 0)
 		return fl_error_oom(ret_error);
-	fl_port_map_owner(options->network, options->attachment, elements.owner);
+	fl_element_owner_format(options->network, options->attachment, elements.owner);
 	r = want_family(options, &options->ipv4, &elements, ret_error);
 	if (r >= 0)
 		r = want_family(options, &options->ipv6, &elements, ret_error);

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "domain/element_owner.h"
 #include "domain/nft_element.h"
 #include "domain/port_condition.h"
 
@@ -52,15 +53,6 @@ int fl_port_map_choose_table(const struct flannel_port_map_options *options, str
 /* the commands that make a table, for fl_nft_run_sync(); NULL without memory */
 struct json_object *fl_port_map_commands(const struct fl_port_map_table *table);
 
-/*
- * What stands in the comments of an attachment's elements: hashes of the network and of the attachment, 16 digits each, and
- * for people container and interface. Owners are compared by the hashes.
- */
-void fl_port_map_owner(const char *network, const struct flannel_attachment_id *attachment,
-		       char ret_owner[FL_NFT_COMMENT_MAX + 1]);
-bool fl_port_map_same_owner(const char *a, const char *b);
-bool fl_port_map_same_network(const char *a, const char *b);
-
 /* The elements that should be. *ret_elements is malloc()ed. -EINVAL for a port that is mapped in two ways. */
 int fl_port_map_want(const struct flannel_port_map_options *options, struct fl_nft_element **ret_elements,
 		     size_t *ret_n, struct flannel_error **ret_error);
@@ -87,7 +79,7 @@ const char *fl_port_map_format(const struct fl_nft_element *element, char buf[FL
 /* an element's address or port as text: where it leads to; returns buf */
 const char *fl_port_map_format_data(const struct fl_nft_element *element, char buf[FLANNEL_PREFIX_STRLEN]);
 
-/* container and interface, the part of a comment that is for people; "" if there is none */
+/* container and interface, the part of a comment (see element_owner.h) that is for people; "" if there is none */
 const char *fl_port_map_owner_text(const char *comment);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "domain/attachment.h"
 #include "domain/mac_guard.h"
-#include "domain/owner.h"
+#include "domain/element_owner.h"
 #include "engine/context.h"
 #include "engine/former.h"
 #include "sys/nft.h"
@@ -84,7 +84,7 @@ int flannel_mac_guard_ensure(struct flannel_context *context, const struct flann
 				    "expected an interface name and one interface's address",
 				    "guard port \"%s\" with MAC address \"%s\"", copy.port ? copy.port : "",
 				    copy.mac ? copy.mac : "");
-	fl_owner_format(copy.network, copy.attachment, owner);
+	fl_element_owner_format(copy.network, copy.attachment, owner);
 	fl_mac_guard_elements(copy.port, mac, owner, elements);
 	r = fl_context_get_netfilter(context, &netfilter, ret_error);
 	changed = r < 0 ? r : ensure_table(context, netfilter, ret_error);
@@ -112,12 +112,12 @@ static bool takes(const struct broom *broom, const struct fl_nft_element *elemen
 	if (fl_nft_element_is_retired(element))
 		return false;
 	if (!broom->is_network)
-		return fl_owner_same(element->comment, broom->owner);
-	if (!fl_owner_same_network(element->comment, broom->owner))
+		return fl_element_owner_equal(element->comment, broom->owner);
+	if (!fl_element_owner_same_network(element->comment, broom->owner))
 		return false;
 	for (size_t i = 0; i < broom->n_kept; i++) {
-		fl_owner_format(broom->network, &broom->kept[i], kept);
-		if (fl_owner_same(element->comment, kept))
+		fl_element_owner_format(broom->network, &broom->kept[i], kept);
+		if (fl_element_owner_equal(element->comment, kept))
 			return false;
 	}
 	return true;
@@ -167,7 +167,7 @@ int flannel_mac_guard_remove(struct flannel_context *context, const char *networ
 
 	if (r < 0)
 		return r;
-	fl_owner_format(network, attachment, broom.owner);
+	fl_element_owner_format(network, attachment, broom.owner);
 	return end_guards(context, &broom, ret_error);
 }
 
@@ -186,7 +186,7 @@ int flannel_mac_guard_collect(struct flannel_context *context, const char *netwo
 		r = check_owner(network, &attachments[i], ret_error);
 	if (r < 0)
 		return r;
-	fl_owner_format(network, &any, broom.owner);
+	fl_element_owner_format(network, &any, broom.owner);
 	return end_guards(context, &broom, ret_error);
 }
 

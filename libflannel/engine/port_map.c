@@ -38,7 +38,7 @@ int fl_port_map_begin(struct flannel_context *context, const struct flannel_port
 	if (r < 0)
 		return r;
 	subject->place = (struct fl_nft_place){.family = FL_PORT_MAP_FAMILY, .table = subject->table.name};
-	fl_port_map_owner(subject->options.network, subject->options.attachment, subject->owner);
+	fl_element_owner_format(subject->options.network, subject->options.attachment, subject->owner);
 	return 0;
 }
 
@@ -53,7 +53,7 @@ int fl_port_map_find_own(const struct fl_port_map_subject *subject, struct fl_nf
 	r = fl_nft_element_find(subject->netfilter, &subject->place, elements, n_elements, found, ret_error);
 	for (size_t i = 0; i < n_elements && r >= 0; i++) {
 		if (!found[i] || fl_nft_element_is_retired(&elements[i]) ||
-		    !fl_port_map_same_owner(elements[i].comment, subject->owner))
+		    !fl_element_owner_equal(elements[i].comment, subject->owner))
 			continue;
 		if (index)
 			index[n] = index[i];
@@ -168,7 +168,7 @@ static int compare(const struct fl_nft_element *wanted, const struct fl_nft_elem
 	if (!found || fl_nft_element_is_retired(found))
 		return fl_error_set(ret_error, -ENOENT, AREA, NULL, "%s is not set", what);
 	whose = fl_port_map_owner_text(found->comment);
-	if (!fl_port_map_same_owner(found->comment, wanted->comment))
+	if (!fl_element_owner_equal(found->comment, wanted->comment))
 		return fl_error_set(ret_error, -EADDRINUSE, AREA, NULL, "%s belongs to %s", what,
 				    whose[0] != '\0' ? whose : "another program");
 	if (memcmp(&found->data, &wanted->data, sizeof(found->data)) != 0)

@@ -75,7 +75,7 @@ static int judge(const struct fl_nft_element *wanted, const struct fl_nft_elemen
 {
 	if (fl_nft_element_is_retired(found))
 		return 1;
-	if (fl_port_map_same_owner(found->comment, wanted->comment))
+	if (fl_element_owner_equal(found->comment, wanted->comment))
 		return !same_data(found, wanted);
 	/* one address has one owner: this container; whoever had it before is no more */
 	return same_data(found, wanted) ? 1 : report_conflict(wanted, found, ret_error);

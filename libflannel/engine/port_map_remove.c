@@ -19,11 +19,11 @@ static bool takes(const struct broom *broom, const struct fl_nft_element *elemen
 	if (fl_nft_element_is_retired(element))
 		return false;
 	if (!broom->kept)
-		return fl_port_map_same_owner(element->comment, broom->owner);
-	if (!fl_port_map_same_network(element->comment, broom->owner))
+		return fl_element_owner_equal(element->comment, broom->owner);
+	if (!fl_element_owner_same_network(element->comment, broom->owner))
 		return false;
 	for (size_t i = 0; i < broom->n_kept; i++)
-		if (fl_port_map_same_owner(element->comment, broom->kept[i]))
+		if (fl_element_owner_equal(element->comment, broom->kept[i]))
 			return false;
 	return true;
 }
@@ -181,7 +181,7 @@ static int make_owners(const char *network, const struct flannel_attachment_id *
 	for (size_t i = 0; i < n_attachments && r >= 0; i++) {
 		r = fl_port_map_check_attachment(&attachments[i], ret_error);
 		if (r >= 0)
-			fl_port_map_owner(network, &attachments[i], owners[i]);
+			fl_element_owner_format(network, &attachments[i], owners[i]);
 	}
 	if (r < 0)
 		free(owners);
@@ -211,7 +211,7 @@ int flannel_port_map_collect(struct flannel_context *context, const char *networ
 		r = fl_context_get_netfilter(context, &netfilter, ret_error);
 	if (r < 0)
 		return fl_error_wrap(ret_error, r, "collect port mappings");
-	fl_port_map_owner(network, &nobody, of_network);
+	fl_element_owner_format(network, &nobody, of_network);
 	broom = (struct broom){
 		.owner = of_network, .kept = (const char(*)[FL_NFT_COMMENT_MAX + 1]) owners, .n_kept = n_attachments};
 	r = sweep(netfilter, &broom, ret_error);

@@ -138,28 +138,28 @@ Test(port_map, owners)
 	struct flannel_attachment_id wide = attachment;
 	char owner[FL_NFT_COMMENT_MAX + 1], other[FL_NFT_COMMENT_MAX + 1], id[300];
 
-	fl_port_map_owner("n1", &attachment, owner);
+	fl_element_owner_format("n1", &attachment, owner);
 	cr_expect_str_eq(owner, "21cece1925f18240-9be6b8da39936a9c cid1/eth0");
 	cr_expect_str_eq(fl_port_map_owner_text(owner), "cid1/eth0");
-	cr_expect(fl_port_map_same_owner(owner, owner));
+	cr_expect(fl_element_owner_equal(owner, owner));
 	for (size_t i = 0; i < FL_N_ELEMENTS(others); i++) {
-		fl_port_map_owner("n1", &others[i], other);
-		cr_expect(!fl_port_map_same_owner(owner, other), "%s", other);
-		cr_expect(fl_port_map_same_network(owner, other));
+		fl_element_owner_format("n1", &others[i], other);
+		cr_expect(!fl_element_owner_equal(owner, other), "%s", other);
+		cr_expect(fl_element_owner_same_network(owner, other));
 	}
-	fl_port_map_owner("n2", &attachment, other);
-	cr_expect(!fl_port_map_same_owner(owner, other) && !fl_port_map_same_network(owner, other));
+	fl_element_owner_format("n2", &attachment, other);
+	cr_expect(!fl_element_owner_equal(owner, other) && !fl_element_owner_same_network(owner, other));
 	/* what others may have for comments */
-	cr_expect(!fl_port_map_same_owner("", "") && !fl_port_map_same_network("", ""));
+	cr_expect(!fl_element_owner_equal("", "") && !fl_element_owner_same_network("", ""));
 	cr_expect_str_eq(fl_port_map_owner_text("web"), "");
 	/* ids that are alike as far as they are shown */
 	memset(id, 'a', sizeof(id));
 	id[sizeof(id) - 1] = '\0';
 	wide.container_id = id;
-	fl_port_map_owner("n1", &wide, owner);
+	fl_element_owner_format("n1", &wide, owner);
 	id[sizeof(id) - 2] = 'b';
-	fl_port_map_owner("n1", &wide, other);
-	cr_expect(!fl_port_map_same_owner(owner, other));
+	fl_element_owner_format("n1", &wide, other);
+	cr_expect(!fl_element_owner_equal(owner, other));
 	cr_expect_eq(strlen(owner), 34 + 64 + 5);
 }
 
