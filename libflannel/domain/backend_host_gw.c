@@ -26,48 +26,38 @@ static int check_family(const struct flannel_prefix *address, const struct flann
 			    flannel_prefix_format_address(address, own, sizeof(own)));
 }
 
-static int host_gw_check(const struct flannel_netconf *netconf, const struct fl_underlay *underlay,
-			 struct flannel_error **ret_error)
+static int host_gw_check(const struct fl_backend_facts *facts, struct flannel_error **ret_error)
 {
-	int r;
+	const struct fl_underlay *underlay = facts->underlay;
+	int r = check_family(&underlay->address, &underlay->public_ip, underlay, ret_error);
 
-	(void)netconf;
-	r = check_family(&underlay->address, &underlay->public_ip, underlay, ret_error);
 	return r < 0 ? r : check_family(&underlay->address6, &underlay->public_ip6, underlay, ret_error);
 }
 
-static uint32_t host_gw_mtu(const struct flannel_netconf *netconf, const struct fl_underlay *underlay)
+static uint32_t host_gw_mtu(const struct fl_backend_facts *facts)
 {
-	(void)netconf;
-	return underlay->mtu;
+	return facts->underlay->mtu;
 }
 
 /* one route per family that both the network and the peer have */
-static int host_gw_want_peer(const struct flannel_netconf *netconf, const struct fl_underlay *underlay,
-			     struct flannel_lease *peer, uint8_t route_protocol,
+static int host_gw_want_peer(const struct fl_backend_facts *facts, struct flannel_lease *peer,
 			     struct fl_object objects[FL_PEER_OBJECTS_MAX], struct flannel_error **ret_error)
 {
 	const int families[] = {AF_INET, AF_INET6};
 	int n = 0;
 
 	for (size_t i = 0; i < FL_N_ELEMENTS(families); i++) {
-		struct flannel_prefix network, subnet, via;
-		char text[FLANNEL_PREFIX_STRLEN];
+		struct flannel_prefix subnet, via;
+		int r = fl_backend_read_peer(facts, peer, families[i], &subnet, &via, ret_error);
 
-		if (flannel_netconf_get_network(netconf, families[i], &network) <= 0 ||
-		    flannel_lease_get_subnet(peer, families[i], &subnet) <= 0)
+		if (r < 0)
+			return r;
+		if (r == 0)
 			continue;
-		if (flannel_lease_get_public_ip(peer, families[i], &via) <= 0)
-			return fl_error_set(ret_error, -EINVAL, "node",
-					    "its lease has no public address of that family", "reach peer %s",
-					    flannel_prefix_format(&subnet, text, sizeof(text)));
-		if (!flannel_prefix_contains(&network, &subnet) || subnet.plen <= network.plen)
-			return fl_error_set(ret_error, -ERANGE, "node", "its subnet is no part of the network",
-					    "reach peer %s", flannel_prefix_format(&subnet, text, sizeof(text)));
 		objects[n] = (struct fl_object){.type = FL_OBJECT_ROUTE, .role = FL_ROLE_NODE};
-		objects[n].route = fl_route_main(&subnet, route_protocol);
+		objects[n].route = fl_route_main(&subnet, facts->route_protocol);
 		objects[n].route.via = via;
-		memcpy(objects[n].route.link, underlay->name, sizeof(underlay->name));
+		memcpy(objects[n].route.link, facts->underlay->name, sizeof(facts->underlay->name));
 		n++;
 	}
 	return n;

@@ -32,6 +32,22 @@ static int compare_address_keys(const struct fl_address *a, const struct fl_addr
 	return r ? r : flannel_prefix_compare(&a->address, &b->address);
 }
 
+/* the kernel knows a neighbour by link and address; its MAC is an attribute */
+static int compare_neighbour_keys(const struct fl_neighbour *a, const struct fl_neighbour *b)
+{
+	int r = strcmp(a->link, b->link);
+
+	return r ? r : flannel_prefix_compare(&a->address, &b->address);
+}
+
+/* with an FDB entry it is the other way round: the MAC is the key */
+static int compare_fdb_keys(const struct fl_fdb *a, const struct fl_fdb *b)
+{
+	int r = strcmp(a->link, b->link);
+
+	return r ? r : memcmp(a->mac, b->mac, FL_MAC_LEN);
+}
+
 /* the kernel knows a route by table, destination and metric; the next hop is an attribute */
 static int compare_route_keys(const struct fl_route *a, const struct fl_route *b)
 {
@@ -57,10 +73,46 @@ int fl_object_compare_key(const struct fl_object *a, const struct fl_object *b)
 		return strcmp(a->sysctl.name, b->sysctl.name);
 	case FL_OBJECT_ADDRESS:
 		return compare_address_keys(&a->address, &b->address);
+	case FL_OBJECT_NEIGHBOUR:
+		return compare_neighbour_keys(&a->neighbour, &b->neighbour);
+	case FL_OBJECT_FDB:
+		return compare_fdb_keys(&a->fdb, &b->fdb);
 	case FL_OBJECT_ROUTE:
 		return compare_route_keys(&a->route, &b->route);
 	}
 	return 0;
+}
+
+const char *fl_object_get_link(const struct fl_object *object)
+{
+	switch (object->type) {
+	case FL_OBJECT_ADDRESS:
+		return object->address.link;
+	case FL_OBJECT_NEIGHBOUR:
+		return object->neighbour.link;
+	case FL_OBJECT_FDB:
+		return object->fdb.link;
+	case FL_OBJECT_ROUTE:
+		return object->route.link;
+	default:
+		return "";
+	}
+}
+
+bool fl_link_must_be_remade(const struct fl_link *found, const struct fl_link *wanted)
+{
+	if (strcmp(found->kind, wanted->kind) != 0)
+		return true;
+	return (wanted->set & FL_LINK_VXLAN) &&
+	       (found->vxlan.vni != wanted->vxlan.vni || found->vxlan.port != wanted->vxlan.port ||
+		found->vxlan.gbp != wanted->vxlan.gbp);
+}
+
+/* what the kernel can change in a vxlan device */
+static bool vxlan_satisfies(const struct fl_vxlan_link *found, const struct fl_vxlan_link *wanted)
+{
+	return found->learning == wanted->learning && flannel_prefix_compare(&found->local, &wanted->local) == 0 &&
+	       strcmp(found->lower, wanted->lower) == 0;
 }
 
 /* just the attributes that wanted->set names */
@@ -68,7 +120,9 @@ static bool link_satisfies(const struct fl_link *found, const struct fl_link *wa
 {
 	unsigned int set = wanted->set;
 
-	return strcmp(found->kind, wanted->kind) == 0 && !((set & FL_LINK_MTU) && found->mtu != wanted->mtu) &&
+	return !fl_link_must_be_remade(found, wanted) &&
+	       !((set & FL_LINK_VXLAN) && !vxlan_satisfies(&found->vxlan, &wanted->vxlan)) &&
+	       !((set & FL_LINK_MTU) && found->mtu != wanted->mtu) &&
 	       !((set & FL_LINK_MAC) && memcmp(found->mac, wanted->mac, FL_MAC_LEN) != 0) &&
 	       !((set & FL_LINK_UP) && found->up != wanted->up) &&
 	       !((set & FL_LINK_PROMISC) && found->promisc != wanted->promisc) &&
@@ -99,6 +153,12 @@ bool fl_object_satisfies(const struct fl_object *found, const struct fl_object *
 		return strcmp(found->sysctl.value, wanted->sysctl.value) == 0;
 	case FL_OBJECT_ADDRESS:
 		return true;
+	case FL_OBJECT_NEIGHBOUR:
+		return found->neighbour.dynamic == wanted->neighbour.dynamic &&
+		       memcmp(found->neighbour.mac, wanted->neighbour.mac, FL_MAC_LEN) == 0;
+	case FL_OBJECT_FDB:
+		return found->fdb.dynamic == wanted->fdb.dynamic &&
+		       flannel_prefix_compare(&found->fdb.dst, &wanted->fdb.dst) == 0;
 	case FL_OBJECT_ROUTE:
 		return route_satisfies(&found->route, &wanted->route);
 	}
@@ -120,7 +180,7 @@ static void format_route(const struct fl_route *route, char *buf, size_t size)
 
 const char *fl_object_format(const struct fl_object *object, char *buf, size_t size)
 {
-	char prefix[FLANNEL_PREFIX_STRLEN];
+	char prefix[FLANNEL_PREFIX_STRLEN], mac[FLANNEL_MAC_STRLEN];
 
 	switch (object->type) {
 	case FL_OBJECT_LINK:
@@ -132,6 +192,15 @@ const char *fl_object_format(const struct fl_object *object, char *buf, size_t s
 	case FL_OBJECT_ADDRESS:
 		snprintf(buf, size, "address %s on %s",
 			 flannel_prefix_format(&object->address.address, prefix, sizeof(prefix)), object->address.link);
+		break;
+	case FL_OBJECT_NEIGHBOUR:
+		snprintf(buf, size, "neighbour %s on %s",
+			 flannel_prefix_format_address(&object->neighbour.address, prefix, sizeof(prefix)),
+			 object->neighbour.link);
+		break;
+	case FL_OBJECT_FDB:
+		snprintf(buf, size, "FDB entry %s to %s on %s", fl_mac_format(object->fdb.mac, mac, sizeof(mac)),
+			 flannel_prefix_format_address(&object->fdb.dst, prefix, sizeof(prefix)), object->fdb.link);
 		break;
 	case FL_OBJECT_ROUTE:
 		format_route(&object->route, buf, size);

@@ -19,7 +19,15 @@
 /* in whose namespace an object lives */
 enum fl_role { FL_ROLE_NODE, FL_ROLE_POD };
 
-enum fl_object_type { FL_OBJECT_LINK, FL_OBJECT_SYSCTL, FL_OBJECT_ADDRESS, FL_OBJECT_ROUTE };
+/* in the order in which they are made: each needs those before it */
+enum fl_object_type {
+	FL_OBJECT_LINK,
+	FL_OBJECT_SYSCTL,
+	FL_OBJECT_ADDRESS,
+	FL_OBJECT_NEIGHBOUR,
+	FL_OBJECT_FDB,
+	FL_OBJECT_ROUTE
+};
 
 /* which attributes of a link count; the others are the kernel's business */
 enum fl_link_attribute {
@@ -39,6 +47,18 @@ enum fl_link_attribute {
 	/* settings that netlink takes, too; where the kernel has no IPv6 the first is passed over */
 	FL_LINK_NO_LINK_LOCAL = 1 << 11, /* no IPv6 link-local address by itself (addr_gen_mode none) */
 	FL_LINK_ARP_NOTIFY = 1 << 12,    /* neighbours are told of the IPv4 addresses when the link goes up */
+
+	FL_LINK_VXLAN = 1 << 14, /* .vxlan */
+};
+
+/* what is peculiar to a vxlan device */
+struct fl_vxlan_link {
+	uint32_t vni;
+	uint16_t port;                   /* UDP destination */
+	bool learning;                   /* takes entries of its FDB from what arrives */
+	bool gbp;                        /* group policy extension */
+	struct flannel_prefix local;     /* source of what is sent; of full length */
+	char lower[FLANNEL_IFNAME_SIZE]; /* the link that carries it */
 };
 
 /* key: role and name */
@@ -62,6 +82,7 @@ struct fl_link {
 	char peer_name[FLANNEL_IFNAME_SIZE];
 	bool peer_has_mac;
 	uint8_t peer_mac[FL_MAC_LEN];
+	struct fl_vxlan_link vxlan;
 };
 
 #define FL_SYSCTL_VALUE_SIZE 16
@@ -77,6 +98,22 @@ struct fl_sysctl {
 struct fl_address {
 	char link[FLANNEL_IFNAME_SIZE];
 	struct flannel_prefix address;
+};
+
+/* key: role, link and address. What an address of a link's network is reached by; never asked for, never forgotten. */
+struct fl_neighbour {
+	char link[FLANNEL_IFNAME_SIZE];
+	struct flannel_prefix address; /* of full length */
+	uint8_t mac[FL_MAC_LEN];
+	bool dynamic; /* found only: not a permanent one */
+};
+
+/* key: role, link and mac. Where a vxlan device sends what is for that MAC. */
+struct fl_fdb {
+	char link[FLANNEL_IFNAME_SIZE];
+	uint8_t mac[FL_MAC_LEN];
+	struct flannel_prefix dst; /* of full length */
+	bool dynamic;              /* found only: learned, not a permanent one */
 };
 
 /* values of rtm_protocol, rtm_type and rtm_scope as the kernel numbers them, see rtnetlink(7) */
@@ -114,6 +151,8 @@ struct fl_object {
 		struct fl_link link;
 		struct fl_sysctl sysctl;
 		struct fl_address address;
+		struct fl_neighbour neighbour;
+		struct fl_fdb fdb;
 		struct fl_route route;
 	};
 };
@@ -133,10 +172,20 @@ struct fl_route fl_route_main(const struct flannel_prefix *dst, uint8_t protocol
 /* order by key: type, role, then the object's own key; 0 means the same object, perhaps with other attributes */
 int fl_object_compare_key(const struct fl_object *a, const struct fl_object *b);
 
+/* the link without which an object cannot be: its name, "" if it needs none or may have any. For a link it is "", too. */
+const char *fl_object_get_link(const struct fl_object *object);
+
 /* do found attributes satisfy the wanted ones; both have the same key */
 bool fl_object_satisfies(const struct fl_object *found, const struct fl_object *wanted);
 
-/* "route 10.244.2.0/24 via 192.0.2.2 dev eth0", "address 10.244.1.1/24 on cni0", "bridge cni0"; returns buf */
+/*
+ * Is there something that the kernel cannot change in a link: kind, and of a vxlan device VNI, port and GBP. Such a link has to be
+ * deleted and made again.
+ */
+bool fl_link_must_be_remade(const struct fl_link *found, const struct fl_link *wanted);
+
+/* "route 10.244.2.0/24 via 192.0.2.2 dev eth0", "address 10.244.1.1/24 on cni0", "bridge cni0",
+ * "neighbour 10.244.2.0 on flannel.1", "FDB entry 02:00:00:00:77:02 to 192.0.2.2 on flannel.1"; returns buf */
 #define FL_OBJECT_STRLEN 192
 const char *fl_object_format(const struct fl_object *object, char *buf, size_t size);
 

@@ -74,18 +74,53 @@ static bool in_network(const struct flannel_prefix *dst, const struct fl_ownersh
 	return flannel_prefix_contains(&rules->network, dst) || flannel_prefix_contains(&rules->network6, dst);
 }
 
-enum fl_ownership fl_ownership_of(const struct fl_object *found, const struct fl_ownership_rules *rules)
+bool fl_ownership_is_device(const struct fl_ownership_rules *rules, const char *link)
 {
-	const struct fl_route *route = &found->route;
+	for (size_t i = 0; i < FL_DEVICES_MAX; i++) {
+		if (rules->devices[i][0] && strcmp(rules->devices[i], link) == 0)
+			return true;
+	}
+	return false;
+}
 
-	if (found->type != FL_OBJECT_ROUTE)
+/* a link under the name of a device of the backend: of another kind, or with somebody's alias, it is in the way */
+static enum fl_ownership ownership_of_link(const struct fl_link *link, const struct fl_ownership_rules *rules)
+{
+	if (!fl_ownership_is_device(rules, link->name) || strcmp(link->kind, "vxlan") != 0)
 		return FL_FOREIGN;
+	if (strcmp(link->alias, FL_OUR_ALIAS) == 0)
+		return FL_OURS;
+	return link->alias[0] ? FL_FOREIGN : FL_ADOPTABLE;
+}
+
+/* flannel's Go daemon tags nothing: its routes have protocol boot, a next hop, and lead into the network */
+static enum fl_ownership ownership_of_route(const struct fl_route *route, const struct fl_ownership_rules *rules)
+{
 	if (route->protocol == rules->route_protocol)
 		return FL_OURS;
-	/* flannel's Go daemon tags nothing: its routes have protocol boot, a next hop, and lead into the network */
-	if (route->protocol == FL_ROUTE_PROTOCOL_BOOT && route->type == FL_ROUTE_TYPE_UNICAST && route->via.family &&
-	    in_network(&route->dst, rules))
-		return FL_ADOPTABLE;
+	if (route->protocol != FL_ROUTE_PROTOCOL_BOOT || route->type != FL_ROUTE_TYPE_UNICAST || !route->via.family ||
+	    !in_network(&route->dst, rules))
+		return FL_FOREIGN;
+	return fl_ownership_is_device(rules, route->link) ? FL_OURS : FL_ADOPTABLE;
+}
+
+enum fl_ownership fl_ownership_of(const struct fl_object *found, const struct fl_ownership_rules *rules)
+{
+	switch (found->type) {
+	case FL_OBJECT_LINK:
+		return ownership_of_link(&found->link, rules);
+	case FL_OBJECT_ROUTE:
+		return ownership_of_route(&found->route, rules);
+	case FL_OBJECT_ADDRESS:
+		return fl_ownership_is_device(rules, found->address.link) && in_network(&found->address.address, rules)
+			       ? FL_OURS
+			       : FL_FOREIGN;
+	case FL_OBJECT_NEIGHBOUR:
+	case FL_OBJECT_FDB:
+		return fl_ownership_is_device(rules, fl_object_get_link(found)) ? FL_OURS : FL_FOREIGN;
+	case FL_OBJECT_SYSCTL:
+		break;
+	}
 	return FL_FOREIGN;
 }
 

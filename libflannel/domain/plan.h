@@ -4,7 +4,7 @@
 
 /*
  * The step from found to wanted, as an ordered list of operations: objects are made before those that need
- * them (links, sysctls, addresses, routes) and before superfluous ones are deleted, so that traffic never lacks both.
+ * them (links, sysctls, addresses, neighbours, FDB entries, routes) and before superfluous ones are deleted, so that traffic never lacks both.
  */
 
 #include <stddef.h>
@@ -34,12 +34,27 @@ enum fl_ownership {
 	FL_FOREIGN    /* anybody else's: never touched */
 };
 
+/* a backend has at most one link of its own for each family */
+#define FL_DEVICES_MAX 2
+
+/* by it our links are known again */
+#define FL_OUR_ALIAS "libflannel"
+
 struct fl_ownership_rules {
 	uint8_t route_protocol;
 	struct flannel_prefix network; /* destinations in it, with protocol boot, are flannel's; AF_UNSPEC: none */
 	struct flannel_prefix network6;
+	char devices[FL_DEVICES_MAX][FLANNEL_IFNAME_SIZE]; /* names of the backend's own links; "": none */
 };
 
+/* is that the name of one of the backend's own links */
+bool fl_ownership_is_device(const struct fl_ownership_rules *rules, const char *link);
+
+/*
+ * A device of the backend counts as ours where it has our alias, and as adoptable without any. What is on it is ours (of its
+ * addresses those in the network), and so are the untagged routes into the network that lead through it: nobody but an older flannel
+ * can have made them, so that those of peers that left meanwhile go.
+ */
 enum fl_ownership fl_ownership_of(const struct fl_object *found, const struct fl_ownership_rules *rules);
 
 /*

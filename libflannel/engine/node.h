@@ -40,6 +40,7 @@ struct flannel_node {
 	struct flannel_error *underlay_error; /* why it carries no traffic now */
 	struct fl_source *underlay_timer;     /* look at it again */
 	const struct fl_backend *backend;
+	struct fl_backend_facts facts; /* what the backend is told; underlay is the one above */
 	uint32_t mtu;
 	struct fl_reconciler *reconciler;
 

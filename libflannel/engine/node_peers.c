@@ -45,7 +45,6 @@ static struct fl_node_peer *get_record(struct flannel_node *node, struct fl_peer
 static int want_objects(struct flannel_node *node, struct fl_node_peer *record, struct flannel_lease *lease,
 			struct fl_object objects[FL_PEER_OBJECTS_MAX])
 {
-	struct flannel_netconf *netconf = fl_request_get_netconf(node->request);
 	int n;
 
 	record->error = flannel_error_unref(record->error);
@@ -54,8 +53,7 @@ static int want_objects(struct flannel_node *node, struct fl_node_peer *record, 
 		record->ignored = "other backend";
 		return 0;
 	}
-	n = node->backend->want_peer(netconf, &node->underlay, lease, node->context->route_protocol, objects,
-				     &record->error);
+	n = node->backend->want_peer(&node->facts, lease, objects, &record->error);
 	if (n >= 0)
 		return n;
 	fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_OBJECT_FAILED, NULL, record->error, "%s",

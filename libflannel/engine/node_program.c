@@ -52,6 +52,16 @@ static int set_networks(struct flannel_node *node, const struct flannel_netconf 
 	return 0;
 }
 
+/* which backend, and its settings */
+static int choose_backend(struct flannel_node *node, struct flannel_netconf *netconf, struct flannel_error **ret_error)
+{
+	int r = fl_backend_find(flannel_netconf_get_backend_type(netconf), &node->backend, ret_error);
+
+	node->facts = (struct fl_backend_facts){.netconf = netconf, .underlay = &node->underlay};
+	node->facts.route_protocol = node->context->route_protocol;
+	return r >= 0 && node->backend->load ? node->backend->load(&node->facts, ret_error) : r;
+}
+
 int fl_node_configure(struct flannel_node *node, struct flannel_error **ret_error)
 {
 	struct flannel_netconf *netconf = fl_request_get_netconf(node->request);
@@ -59,7 +69,7 @@ int fl_node_configure(struct flannel_node *node, struct flannel_error **ret_erro
 	int r;
 
 	log_config(node, netconf);
-	r = fl_backend_find(flannel_netconf_get_backend_type(netconf), &node->backend, ret_error);
+	r = choose_backend(node, netconf, ret_error);
 	if (r >= 0)
 		r = set_networks(node, netconf, ret_error);
 	if (r >= 0)

@@ -68,7 +68,7 @@ static void adopt(struct flannel_node *node, const struct fl_underlay *underlay)
 	node->underlay = *underlay;
 	if (!changed)
 		return;
-	node->mtu = node->backend->mtu(fl_request_get_netconf(node->request), underlay);
+	node->mtu = node->backend->mtu(&node->facts);
 	fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_UNDERLAY_CHANGED, NULL, NULL, "%s", text);
 	if (fl_node_set_identity(node, &error) < 0) {
 		fl_log(&node->context->log, FLANNEL_LOG_ERROR, "node", "%s", flannel_error_get_message(error));
@@ -76,6 +76,16 @@ static void adopt(struct flannel_node *node, const struct fl_underlay *underlay)
 	}
 	want_peers_again(node);
 	fl_node_rewrite_subnet_file(node);
+}
+
+/* can the backend do with an underlay that is or may become the node's */
+static int check_underlay(const struct flannel_node *node, const struct fl_underlay *underlay,
+			  struct flannel_error **ret_error)
+{
+	struct fl_backend_facts facts = node->facts;
+
+	facts.underlay = underlay;
+	return node->backend->check(&facts, ret_error);
 }
 
 /* asks the kernel what became of the interface, once for all that was told of it */
@@ -99,7 +109,7 @@ static void look_again(void *userdata, uint32_t events)
 		return;
 	}
 	if (r >= 0)
-		r = node->backend->check(netconf, &underlay, &error);
+		r = check_underlay(node, &underlay, &error);
 	if (r >= 0) {
 		adopt(node, &underlay);
 		(void)fl_underlay_check(&underlay, &error);
@@ -130,11 +140,11 @@ int fl_node_choose_underlay(struct flannel_node *node, const struct flannel_netc
 		r = fl_underlay_find(rtnl, &request, &node->underlay, ret_error);
 	node->has_underlay = r >= 0;
 	if (r >= 0)
-		r = node->backend->check(netconf, &node->underlay, ret_error);
+		r = check_underlay(node, &node->underlay, ret_error);
 	if (r < 0)
 		return r;
 	node->underlay_ifindex = node->underlay.ifindex;
-	node->mtu = node->backend->mtu(netconf, &node->underlay);
+	node->mtu = node->backend->mtu(&node->facts);
 	fl_log(&node->context->log, FLANNEL_LOG_INFO, "node", "using interface %s (%s), MTU %u", node->underlay.name,
 	       node->underlay.reason, node->underlay.mtu);
 	(void)fl_underlay_check(&node->underlay, &trouble);

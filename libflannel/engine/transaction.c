@@ -316,6 +316,8 @@ static int undo_step(struct fl_transaction *transaction, const struct fl_undo *u
 			return 0;
 		return fl_netns_run(transaction->context->netns_fd, transaction->context->single_threaded, visit_sysctl,
 				    &visit, ret_error);
+	case FL_OBJECT_NEIGHBOUR:
+	case FL_OBJECT_FDB:
 	case FL_OBJECT_ROUTE:
 		break; /* routes of a container go with its link */
 	}

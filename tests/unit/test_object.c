@@ -103,3 +103,83 @@ Test(object, text_for_people)
 	object = (struct fl_object){.type = FL_OBJECT_LINK, .link = {.name = "cni0", .kind = "bridge"}};
 	cr_assert_str_eq(fl_object_format(&object, text, sizeof(text)), "bridge cni0");
 }
+
+Test(object, neighbours_and_fdb_entries)
+{
+	struct fl_object a = {.type = FL_OBJECT_NEIGHBOUR,
+			      .neighbour = {.link = "flannel.1", .mac = {2, 0, 0, 0, 0, 1}}};
+	struct fl_object fdb = {.type = FL_OBJECT_FDB, .fdb = {.link = "flannel.1", .mac = {2, 0, 0, 0, 0, 1}}}, b;
+	char text[FL_OBJECT_STRLEN];
+
+	cr_assert_eq(flannel_prefix_parse("10.244.2.0", &a.neighbour.address), 0);
+	cr_assert_str_eq(fl_object_format(&a, text, sizeof(text)), "neighbour 10.244.2.0 on flannel.1");
+	cr_assert_str_eq(fl_object_get_link(&a), "flannel.1");
+	b = a;
+	b.neighbour.mac[5] = 2;
+	cr_assert_eq(fl_object_compare_key(&a, &b), 0, "the MAC is an attribute");
+	cr_assert_not(fl_object_satisfies(&b, &a));
+	b = a;
+	b.neighbour.dynamic = true;
+	cr_assert_not(fl_object_satisfies(&b, &a), "one that the kernel forgets does not do");
+	b.neighbour.address.addr[3] = 1;
+	cr_assert_neq(fl_object_compare_key(&a, &b), 0);
+
+	cr_assert_eq(flannel_prefix_parse("192.0.2.2", &fdb.fdb.dst), 0);
+	cr_assert_str_eq(fl_object_format(&fdb, text, sizeof(text)),
+			 "FDB entry 02:00:00:00:00:01 to 192.0.2.2 on flannel.1");
+	cr_assert_str_eq(fl_object_get_link(&fdb), "flannel.1");
+	b = fdb;
+	b.fdb.dst.addr[3] = 3;
+	cr_assert_eq(fl_object_compare_key(&fdb, &b), 0, "the destination is an attribute");
+	cr_assert_not(fl_object_satisfies(&b, &fdb));
+	b = fdb;
+	b.fdb.mac[5] = 2;
+	cr_assert_neq(fl_object_compare_key(&fdb, &b), 0);
+	b = fdb;
+	strcpy(b.fdb.link, "flannel.2");
+	cr_assert_neq(fl_object_compare_key(&fdb, &b), 0);
+	cr_assert_neq(fl_object_compare_key(&fdb, &a), 0);
+}
+
+/* what of a vxlan device can be changed, and what takes a new one */
+Test(object, vxlan_devices)
+{
+	const struct fl_object wanted = {
+		.type = FL_OBJECT_LINK,
+		.link = {.name = "flannel.1",
+			 .kind = "vxlan",
+			 .set = FL_LINK_VXLAN,
+			 .vxlan = {1, 8472, false, false, {0}, "eth0"}},
+	};
+	const struct {
+		const char *what;
+		struct fl_vxlan_link vxlan;
+		const char *kind;
+		bool satisfies, must_be_remade;
+	} cases[] = {
+		{"the same", {1, 8472, false, false, {0}, "eth0"}, "vxlan", true, false},
+		{"another VNI", {2, 8472, false, false, {0}, "eth0"}, "vxlan", false, true},
+		{"another port", {1, 4789, false, false, {0}, "eth0"}, "vxlan", false, true},
+		{"learning", {1, 8472, true, false, {0}, "eth0"}, "vxlan", false, false},
+		{"GBP", {1, 8472, false, true, {0}, "eth0"}, "vxlan", false, true},
+		{"another address",
+		 {1, 8472, false, false, {.family = AF_INET, .plen = 32}, "eth0"},
+		 "vxlan",
+		 false,
+		 false},
+		{"another interface", {1, 8472, false, false, {0}, "eth1"}, "vxlan", false, false},
+		{"no vxlan", {1, 8472, false, false, {0}, "eth0"}, "bridge", false, true},
+	};
+
+	for (size_t i = 0; i < FL_N_ELEMENTS(cases); i++) {
+		struct fl_object found = wanted;
+
+		found.link.vxlan = cases[i].vxlan;
+		strcpy(found.link.kind, cases[i].kind);
+		cr_assert_eq(fl_object_satisfies(&found, &wanted), cases[i].satisfies, "%s", cases[i].what);
+		cr_assert_eq(fl_link_must_be_remade(&found.link, &wanted.link), cases[i].must_be_remade, "%s",
+			     cases[i].what);
+		cr_assert_eq(fl_object_compare_key(&found, &wanted), 0);
+	}
+	cr_assert_str_eq(fl_object_get_link(&wanted), "");
+}

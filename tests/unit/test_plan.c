@@ -100,31 +100,74 @@ Test(plan, routes_outside_of_the_network_are_never_adopted)
 	cr_assert_eq(fl_ownership_of(&link, &rules), FL_FOREIGN);
 }
 
+/* things found, and whose they are where the backend has the device flannel.1 */
+Test(plan, what_is_on_a_device_of_ours_is_ours)
+{
+	struct fl_ownership_rules rules = make_rules();
+	const struct fl_object link = {.type = FL_OBJECT_LINK, .link = {.name = "flannel.1", .kind = "vxlan"}};
+	struct fl_object object = link;
+
+	snprintf(rules.devices[0], sizeof(rules.devices[0]), "flannel.1");
+	cr_assert_eq(fl_ownership_of(&object, &rules), FL_ADOPTABLE, "flannel gives it no alias");
+	snprintf(object.link.alias, sizeof(object.link.alias), "%s", FL_OUR_ALIAS);
+	cr_assert_eq(fl_ownership_of(&object, &rules), FL_OURS);
+	snprintf(object.link.alias, sizeof(object.link.alias), "somebody's");
+	cr_assert_eq(fl_ownership_of(&object, &rules), FL_FOREIGN);
+	object = link;
+	snprintf(object.link.kind, sizeof(object.link.kind), "bridge");
+	cr_assert_eq(fl_ownership_of(&object, &rules), FL_FOREIGN);
+	object = link;
+	snprintf(object.link.name, sizeof(object.link.name), "flannel.2");
+	cr_assert_eq(fl_ownership_of(&object, &rules), FL_FOREIGN);
+
+	object = make_route("10.244.2.0/24", "10.244.2.0", "flannel.1", 3);
+	cr_assert_eq(fl_ownership_of(&object, &rules), FL_OURS, "the Go daemon's");
+	object = make_route("10.99.0.0/24", "10.244.2.0", "flannel.1", 3);
+	cr_assert_eq(fl_ownership_of(&object, &rules), FL_FOREIGN, "not into the network");
+	object = make_route("10.244.2.0/24", "10.244.2.0", "flannel.1", 4);
+	cr_assert_eq(fl_ownership_of(&object, &rules), FL_FOREIGN, "an operator's static one");
+
+	object = (struct fl_object){.type = FL_OBJECT_ADDRESS, .address = {.link = "flannel.1"}};
+	cr_assert_eq(flannel_prefix_parse("10.244.7.0/32", &object.address.address), 0);
+	cr_assert_eq(fl_ownership_of(&object, &rules), FL_OURS);
+	cr_assert_eq(flannel_prefix_parse("10.99.7.0/32", &object.address.address), 0);
+	cr_assert_eq(fl_ownership_of(&object, &rules), FL_FOREIGN);
+	object = (struct fl_object){.type = FL_OBJECT_NEIGHBOUR, .neighbour = {.link = "flannel.1"}};
+	cr_assert_eq(fl_ownership_of(&object, &rules), FL_OURS);
+	snprintf(object.neighbour.link, sizeof(object.neighbour.link), "eth0");
+	cr_assert_eq(fl_ownership_of(&object, &rules), FL_FOREIGN);
+	object = (struct fl_object){.type = FL_OBJECT_FDB, .fdb = {.link = "flannel.1"}};
+	cr_assert_eq(fl_ownership_of(&object, &rules), FL_OURS);
+}
+
 Test(plan, what_is_needed_comes_first_and_deletion_last)
 {
 	FL_CLEANUP_PLAN struct fl_plan plan = {0};
 	struct fl_object link = {.type = FL_OBJECT_LINK}, sysctl = {.type = FL_OBJECT_SYSCTL};
 	struct fl_object address = {.type = FL_OBJECT_ADDRESS}, route = {.type = FL_OBJECT_ROUTE};
-	const struct fl_object *order[] = {&route, &address, &link, &sysctl, &route};
-	const enum fl_object_type sorted[] = {FL_OBJECT_LINK,   FL_OBJECT_SYSCTL, FL_OBJECT_ADDRESS, FL_OBJECT_ROUTE,
-					      FL_OBJECT_ROUTE,  FL_OBJECT_ROUTE,  FL_OBJECT_ROUTE,   FL_OBJECT_ADDRESS,
-					      FL_OBJECT_SYSCTL, FL_OBJECT_LINK};
+	struct fl_object neighbour = {.type = FL_OBJECT_NEIGHBOUR}, fdb = {.type = FL_OBJECT_FDB};
+	const struct fl_object *order[] = {&route, &fdb, &address, &link, &neighbour, &sysctl, &route};
+	const enum fl_object_type sorted[] = {
+		FL_OBJECT_LINK,      FL_OBJECT_SYSCTL,  FL_OBJECT_ADDRESS, FL_OBJECT_NEIGHBOUR, FL_OBJECT_FDB,
+		FL_OBJECT_ROUTE,     FL_OBJECT_ROUTE,   FL_OBJECT_ROUTE,   FL_OBJECT_ROUTE,     FL_OBJECT_FDB,
+		FL_OBJECT_NEIGHBOUR, FL_OBJECT_ADDRESS, FL_OBJECT_SYSCTL,  FL_OBJECT_LINK};
 
 	for (size_t i = 0; i < FL_N_ELEMENTS(order); i++) {
 		struct fl_object object = *order[i];
 
 		cr_assert_eq(fl_plan_add(&plan, FL_VERB_DELETE, &object, &object, NULL), 0);
-		object.route.metric = (uint32_t)i;
+		if (object.type == FL_OBJECT_ROUTE)
+			object.route.metric = (uint32_t)i;
 		cr_assert_eq(fl_plan_add(&plan, FL_VERB_CREATE, &object, NULL, NULL), 0);
 	}
 	cr_assert_eq(fl_plan_sort(&plan, NULL), 0);
 	cr_assert_eq(plan.n_operations, FL_N_ELEMENTS(sorted));
 	for (size_t i = 0; i < FL_N_ELEMENTS(sorted); i++) {
 		cr_assert_eq(plan.operations[i].object.type, sorted[i], "place %zu", i);
-		cr_assert_eq(plan.operations[i].verb, i < 5 ? FL_VERB_CREATE : FL_VERB_DELETE, "place %zu", i);
+		cr_assert_eq(plan.operations[i].verb, i < 7 ? FL_VERB_CREATE : FL_VERB_DELETE, "place %zu", i);
 	}
-	cr_assert_eq(plan.operations[3].object.route.metric, 0, "equal ranks keep their order");
-	cr_assert_eq(plan.operations[4].object.route.metric, 4);
+	cr_assert_eq(plan.operations[5].object.route.metric, 0, "equal ranks keep their order");
+	cr_assert_eq(plan.operations[6].object.route.metric, 6);
 }
 
 Test(plan, a_route_to_the_gateway_comes_before_the_routes_through_it)
