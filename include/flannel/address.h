@@ -19,13 +19,15 @@ FLANNEL_BEGIN_DECLS
  * work on it at the same time. Calls are immediate and serialised between processes by a lock file. They need
  * no context, and no privilege but write access to the directory.
  *
- * What a call costs does not depend on how many addresses are allocated: an index beside the directory, in the folder ".flannel" of its
- * parent, says whose addresses are where. It is made again from the files whenever another program has changed the directory, or it
- * is missing; that the index is current shows in the directory's modification time, which is set a second back.
+ * What a call costs does not depend on how many addresses are allocated: an index in /run/flannel/host-local says whose addresses
+ * are where. It is made again from the files whenever another program has changed the directory, or it is missing; that the index
+ * is current shows in the directory's modification time, which is set two seconds back. Where it cannot be kept all
+ * is the same but the costs.
  *
- * Containers do not outlive the kernel. Addresses that the index saw in an earlier boot are free again after a reboot, unless their
- * files were changed since, or the directory is not on a local file system. Who has lost count otherwise calls
- * flannel_address_pool_gc().
+ * Containers do not outlive the kernel. Each file bears the boot id in its extended attribute user.flannel.boot; those that other
+ * programs make get it when a call looks at them. A file with another boot's id is given back after a reboot, unless
+ * the directory is on a file system that machines share. Systems with different boot ids must not use one directory at the same time. Who
+ * has lost count otherwise calls flannel_address_pool_gc().
  */
 
 struct flannel_address_pool;

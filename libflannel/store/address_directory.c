@@ -10,10 +10,14 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "base/file.h"
 
 #define AREA "address"
+
+/* of a file: the id of the boot that it is from */
+#define MARK "user.flannel.boot"
 
 /* white space that readers have always cut off */
 #define BLANKS " \t\r\n\v\f"
@@ -131,8 +135,31 @@ enum fl_address_match fl_address_file_match(const struct fl_address_file *file, 
 	return FL_ADDRESS_NO_MATCH;
 }
 
+/* Marks an open file. Where that is not possible, it stays one of which nobody knows when it is from. */
+static void set_mark(int fd, const struct fl_boot *boot)
+{
+	if (fl_boot_is_known(boot))
+		(void)fsetxattr(fd, MARK, boot->id, sizeof(boot->id), 0);
+}
+
+/* Does an open file bear another boot's mark? One without any gets this one's. */
+static bool look_at_mark(int fd, const struct fl_boot *boot)
+{
+	uint8_t id[sizeof(boot->id)];
+	ssize_t n;
+
+	if (!fl_boot_is_known(boot))
+		return false;
+	n = fgetxattr(fd, MARK, id, sizeof(id));
+	if (n == sizeof(id))
+		return memcmp(id, boot->id, sizeof(id)) != 0;
+	if (n >= 0 || errno == ENODATA || errno == ERANGE)
+		set_mark(fd, boot);
+	return false;
+}
+
 int fl_address_directory_create(const struct fl_address_directory *directory, const struct flannel_prefix *address,
-				const struct fl_address_owner *owner, struct stat *ret_status,
+				const struct fl_address_owner *owner, const struct fl_boot *boot,
 				struct flannel_error **ret_error)
 {
 	char name[FLANNEL_PREFIX_STRLEN];
@@ -146,17 +173,16 @@ int fl_address_directory_create(const struct fl_address_directory *directory, co
 	if (fd < 0)
 		return fl_error_set(ret_error, -errno, AREA, NULL, "create %s/%s", directory->path, name);
 	r = write_text(fd, owner->text, owner->len);
-	if (r == 0 && fstat(fd, ret_status) < 0)
-		r = -errno;
 	if (r < 0) {
 		(void)unlinkat(directory->fd, name, 0);
 		return fl_error_set(ret_error, r, AREA, NULL, "write %s/%s", directory->path, name);
 	}
+	set_mark(fd, boot);
 	return 0;
 }
 
 int fl_address_directory_rewrite(const struct fl_address_directory *directory, const struct flannel_prefix *address,
-				 const struct fl_address_owner *owner, struct stat *ret_status,
+				 const struct fl_address_owner *owner, const struct fl_boot *boot,
 				 struct flannel_error **ret_error)
 {
 	char name[FLANNEL_PREFIX_STRLEN];
@@ -166,10 +192,23 @@ int fl_address_directory_rewrite(const struct fl_address_directory *directory, c
 	fd = openat(directory->fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	/* written over, not anew: at no time is it a file without an owner */
 	if (fd < 0 || pwrite(fd, owner->text, owner->len, 0) != (ssize_t)owner->len ||
-	    ftruncate(fd, (off_t)owner->len) < 0 || fstat(fd, ret_status) < 0)
+	    ftruncate(fd, (off_t)owner->len) < 0)
 		return fl_error_set(ret_error, errno != 0 ? -errno : -ENOSPC, AREA, NULL, "write %s/%s",
 				    directory->path, name);
+	set_mark(fd, boot);
 	return 0;
+}
+
+void fl_address_directory_mark(const struct fl_address_directory *directory, const struct flannel_prefix *address,
+			       const struct fl_boot *boot)
+{
+	char name[FLANNEL_PREFIX_STRLEN];
+	FL_CLEANUP(fl_closep) int fd = -1;
+
+	(void)flannel_prefix_format_address(address, name, sizeof(name));
+	fd = openat(directory->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd >= 0)
+		set_mark(fd, boot);
 }
 
 int fl_address_directory_remove(const struct fl_address_directory *directory, const struct flannel_prefix *address,
@@ -194,8 +233,6 @@ static void read_file(int fd, struct fl_address_file *file)
 
 	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
 		return;
-	file->ino = status.st_ino;
-	file->changed = status.st_ctim;
 	n = read(fd, file->text, sizeof(file->text));
 	if (n < 0 || (size_t)n == sizeof(file->text))
 		return;
@@ -207,14 +244,18 @@ static void read_file(int fd, struct fl_address_file *file)
 	file->is_readable = true;
 }
 
-/* the same for a name; false if it cannot be opened */
-static bool read_name(const struct fl_address_directory *directory, const char *name, struct fl_address_file *file)
+/* the same for a name, with a look at its mark if boot is not NULL; false if it cannot be opened */
+static bool read_name(const struct fl_address_directory *directory, const char *name, const struct fl_boot *boot,
+		      struct fl_address_file *file)
 {
 	FL_CLEANUP(fl_closep) int fd = openat(directory->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	file->is_readable = false;
+	file->is_old = false;
 	if (fd >= 0)
 		read_file(fd, file);
+	if (file->is_readable && boot)
+		file->is_old = look_at_mark(fd, boot);
 	return fd >= 0;
 }
 
@@ -225,7 +266,7 @@ bool fl_address_directory_read(const struct fl_address_directory *directory, con
 
 	(void)flannel_prefix_format_address(address, name, sizeof(name));
 	ret_file->address = *address;
-	return read_name(directory, name, ret_file);
+	return read_name(directory, name, NULL, ret_file);
 }
 
 /* a second descriptor for reading the directory from its start, since readdir() moves the position */
@@ -248,7 +289,7 @@ static bool parse_name(const char *name, struct flannel_prefix *ret_address)
 	       strcmp(flannel_prefix_format_address(ret_address, canonical, sizeof(canonical)), name) == 0;
 }
 
-int fl_address_directory_scan(const struct fl_address_directory *directory,
+int fl_address_directory_scan(const struct fl_address_directory *directory, const struct fl_boot *boot,
 			      int (*function)(void *userdata, const struct fl_address_file *file), void *userdata,
 			      struct flannel_error **ret_error)
 {
@@ -264,7 +305,7 @@ int fl_address_directory_scan(const struct fl_address_directory *directory,
 	while ((errno = 0, entry = readdir(entries))) {
 		if (!parse_name(entry->d_name, &file->address))
 			continue;
-		(void)read_name(directory, entry->d_name, file);
+		(void)read_name(directory, entry->d_name, boot, file);
 		r = function(userdata, file);
 		if (r < 0)
 			return fl_error_set(ret_error, r, AREA, NULL, "read directory %s", directory->path);

@@ -6,17 +6,20 @@
  * The files of an address pool, as the CNI plugin host-local has them: one per address, named by it, with "container id CR LF
  * interface"; last_reserved_ip.N with the address that set N gave out last; and "lock". Nothing is synced: after a crash of
  * the machine its containers are gone, too. Everything but opening is done with the lock held.
+ *
+ * Which run of the kernel a file is from stands in its extended attribute user.flannel.boot, 16 bytes, where the file system has
+ * such. So what a file says of its age stays with it, does not depend on a clock, and is in no other program's way.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include <flannel/prefix.h>
 
 #include "base/error.h"
+#include "store/boot.h"
 
 struct fl_address_directory {
 	int fd;
@@ -40,11 +43,10 @@ void fl_address_owner_clear(struct fl_address_owner *owner);
 /* a file in the directory, as it was read */
 struct fl_address_file {
 	struct flannel_prefix address; /* by its name */
-	uint64_t ino;
-	struct timespec changed;
-	bool is_readable; /* a regular file with a text of that size; else only its name counts */
-	size_t len;       /* of the text without blanks around it */
-	size_t id_len;    /* up to the first CR LF, or all */
+	bool is_readable;              /* a regular file with a text of that size; else only its name counts */
+	size_t len;                    /* of the text without blanks around it */
+	size_t id_len;                 /* up to the first CR LF, or all */
+	bool is_old;                   /* it bears another boot's mark; from a scan only */
 	char text[FL_ADDRESS_TEXT_MAX];
 };
 
@@ -62,16 +64,20 @@ void fl_address_directory_close(struct fl_address_directory *directory);
 int fl_address_directory_lock(const struct fl_address_directory *directory, int *ret_fd,
 			      struct flannel_error **ret_error);
 
-/* Writes the owner's file of an address; ret_status says what was made. -EEXIST (without an error object) if the address is
- * taken; on any other failure there is no file. */
+/* Writes the owner's file of an address, with this boot's mark. -EEXIST (without an error object) if the address is taken; on any
+ * other failure there is no file. */
 int fl_address_directory_create(const struct fl_address_directory *directory, const struct flannel_prefix *address,
-				const struct fl_address_owner *owner, struct stat *ret_status,
+				const struct fl_address_owner *owner, const struct fl_boot *boot,
 				struct flannel_error **ret_error);
 
-/* writes the owner over what is in an address's file: it is another file then, and names the interface */
+/* writes the owner over what is in an address's file, which then names the interface and bears this boot's mark */
 int fl_address_directory_rewrite(const struct fl_address_directory *directory, const struct flannel_prefix *address,
-				 const struct fl_address_owner *owner, struct stat *ret_status,
+				 const struct fl_address_owner *owner, const struct fl_boot *boot,
 				 struct flannel_error **ret_error);
+
+/* gives an address's file this boot's mark, whatever it bore */
+void fl_address_directory_mark(const struct fl_address_directory *directory, const struct flannel_prefix *address,
+			       const struct fl_boot *boot);
 
 /* 1 removed, 0 was not there */
 int fl_address_directory_remove(const struct fl_address_directory *directory, const struct flannel_prefix *address,
@@ -81,9 +87,9 @@ int fl_address_directory_remove(const struct fl_address_directory *directory, co
 bool fl_address_directory_read(const struct fl_address_directory *directory, const struct flannel_prefix *address,
 			       struct fl_address_file *ret_file);
 
-/* One pass over all files that have an address for a name. function returns 0, or a negative errno that ends it; what it does to
- * files has no influence on what comes. */
-int fl_address_directory_scan(const struct fl_address_directory *directory,
+/* One pass over all files that have an address for a name; those without a mark get this boot's, since they cannot be from a later
+ * one. function returns 0, or a negative errno that ends it; what it does to files has no influence on what comes. */
+int fl_address_directory_scan(const struct fl_address_directory *directory, const struct fl_boot *boot,
 			      int (*function)(void *userdata, const struct fl_address_file *file), void *userdata,
 			      struct flannel_error **ret_error);
 

@@ -3,80 +3,54 @@
 #include "store/address_index.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "store/address_place.h"
 
-#define FOLDER ".flannel"
-
-/* where the parts are in the file; what lies between is a hole */
-#define BLOCKS_OFFSET 4096
+/* where the parts are in the file; what lies between is a hole. Header and first blocks are read and written at once. */
+#define HEADER_OFFSET FL_ADDRESS_PLACE_PATH_SIZE
+#define BLOCKS_OFFSET (HEADER_OFFSET + FL_ADDRESS_HEADER_SIZE)
 #define BUCKETS_OFFSET (BLOCKS_OFFSET + FL_ADDRESS_BLOCKS_MAX * FL_ADDRESS_BLOCK_SIZE)
 
 /* buckets are made half full at most, so that one seldom overflows before all are */
 #define BUCKET_LOAD (FL_ADDRESS_BUCKET_RECORDS / 2)
-#define BUCKETS_MIN 16
+#define BUCKETS_MIN 4
 
-/* <parent>/.flannel and <parent>/.flannel/<name>; false if the directory's name cannot be told */
-static bool format_paths(const char *directory, char **ret_folder, char **ret_file)
+void fl_address_index_open(struct fl_address_index *index, const struct fl_address_directory *directory,
+			   const struct stat *status)
 {
-	size_t len = strlen(directory);
-	size_t name;
-
-	while (len > 0 && directory[len - 1] == '/')
-		len--;
-	name = len;
-	while (name > 0 && directory[name - 1] != '/')
-		name--;
-	if (len == name ||
-	    (directory[name] == '.' && (len == name + 1 || (len == name + 2 && directory[name + 1] == '.'))))
-		return false;
-	if (asprintf(ret_folder, "%.*s" FOLDER, (int)name, directory) < 0) {
-		*ret_folder = NULL;
-		return false;
-	}
-	if (asprintf(ret_file, "%s/%.*s", *ret_folder, (int)(len - name), directory + name) < 0) {
-		*ret_file = NULL;
-		return false;
-	}
-	return true;
+	index->fd = fl_address_place_open(directory, status);
 }
 
-void fl_address_index_open(struct fl_address_index *index, const char *directory)
-{
-	const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-	FL_CLEANUP(fl_freep) char *folder = NULL;
-	FL_CLEANUP(fl_freep) char *file = NULL;
-
-	index->fd = -1;
-	if (!format_paths(directory, &folder, &file))
-		return;
-	index->fd = open(file, flags, 0600);
-	if (index->fd < 0 && errno == ENOENT && mkdir(folder, 0700) == 0)
-		index->fd = open(file, flags, 0600);
-}
-
-/* forgets the pages, changed or not */
+/* forgets the pages that were read, changed or not */
 static void drop_pages(struct fl_address_index *index)
+{
+	index->has_bucket = false;
+	index->bucket_changed = false;
+	for (uint32_t i = 0; i < FL_ADDRESS_SLOTS; i++)
+		index->slots[i].has_block = false;
+}
+
+/* forgets all that was read or made */
+static void drop_all(struct fl_address_index *index)
 {
 	free(index->buckets);
 	free(index->blocks);
 	index->buckets = NULL;
 	index->blocks = NULL;
-	index->has_bucket = false;
-	index->has_block = false;
-	index->bucket_changed = false;
-	index->block_changed = false;
 	index->is_broken = false;
+	drop_pages(index);
 }
 
 void fl_address_index_close(struct fl_address_index *index)
 {
-	drop_pages(index);
+	drop_all(index);
 	fl_closep(&index->fd);
 	index->fd = -1;
 }
@@ -106,22 +80,42 @@ static off_t block_offset(uint32_t number)
 	return BLOCKS_OFFSET + (off_t)number * FL_ADDRESS_BLOCK_SIZE;
 }
 
-/* file systems that keep whole seconds only cut the stamp */
+/* Is it the directory that the index was written for, and as it was then? On file systems that keep whole seconds only it never is,
+ * since two indexes of different places could not be told apart. */
 static bool stamp_matches(const struct fl_address_header *header, const struct stat *directory)
 {
-	return header->directory_ino == directory->st_ino && header->stamp_sec == directory->st_mtim.tv_sec &&
-	       (directory->st_mtim.tv_nsec == header->stamp_nsec || directory->st_mtim.tv_nsec == 0);
+	return header->directory_dev == directory->st_dev && header->directory_ino == directory->st_ino &&
+	       header->stamp_sec == directory->st_mtim.tv_sec && header->stamp_nsec == directory->st_mtim.tv_nsec;
+}
+
+/* reads the header and, on the way, the first blocks */
+static bool read_head(struct fl_address_index *index)
+{
+	struct iovec parts[1 + FL_ADDRESS_SLOTS] = {{&index->header, sizeof(index->header)}};
+	ssize_t n;
+
+	for (uint32_t i = 0; i < FL_ADDRESS_SLOTS; i++)
+		parts[1 + i] = (struct iovec){&index->slots[i].block, sizeof(index->slots[i].block)};
+	n = index->fd >= 0 ? preadv(index->fd, parts, 1 + FL_ADDRESS_SLOTS, HEADER_OFFSET) : -1;
+	if (n < (ssize_t)sizeof(index->header) || !fl_address_header_is_sound(&index->header))
+		return false;
+	for (uint32_t i = 0; i < FL_ADDRESS_SLOTS; i++) {
+		index->slots[i].number = i;
+		index->slots[i].has_block = i < index->header.n_blocks && n >= block_offset(i + 1) - HEADER_OFFSET;
+		index->slots[i].is_checked = false;
+		index->slots[i].is_changed = false;
+	}
+	return true;
 }
 
 bool fl_address_index_load(struct fl_address_index *index, const struct stat *directory, const struct fl_boot *boot)
 {
-	drop_pages(index);
-	if (!read_part(index, &index->header, sizeof(index->header), 0) ||
-	    !fl_address_header_is_sound(&index->header)) {
+	drop_all(index);
+	if (!read_head(index)) {
 		memset(&index->header, 0, sizeof(index->header));
 		return false;
 	}
-	/* a crash of the machine may have kept one page of the file and lost another */
+	/* where files in /run outlive the kernel: a crash may have kept one page and lost another */
 	return memcmp(index->header.boot, boot->id, sizeof(boot->id)) == 0 && stamp_matches(&index->header, directory);
 }
 
@@ -139,25 +133,38 @@ int fl_address_index_reset(struct fl_address_index *index, size_t n_records)
 {
 	uint32_t n_buckets = choose_buckets(n_records);
 
-	drop_pages(index);
+	drop_all(index);
 	fl_address_header_init(&index->header, n_buckets);
 	index->buckets = calloc(n_buckets, sizeof(*index->buckets));
 	return index->buckets ? 0 : -ENOMEM;
 }
 
-/* writes the one page of each kind back, if it was changed */
+/* writes the bucket back, if it was changed */
+static void flush_bucket(struct fl_address_index *index)
+{
+	if (!index->bucket_changed)
+		return;
+	fl_address_bucket_seal(&index->bucket, index->bucket_number);
+	write_part(index, &index->bucket, sizeof(index->bucket), bucket_offset(index->bucket_number));
+	index->bucket_changed = false;
+}
+
+/* writes a block back, if it was changed */
+static void flush_slot(struct fl_address_index *index, struct fl_address_slot *slot)
+{
+	if (!slot->has_block || !slot->is_changed)
+		return;
+	index->header.block_checksums[slot->number] = fl_address_block_checksum(&slot->block);
+	write_part(index, &slot->block, sizeof(slot->block), block_offset(slot->number));
+	slot->is_changed = false;
+}
+
+/* writes back what was changed of the pages */
 static void flush_pages(struct fl_address_index *index)
 {
-	if (index->bucket_changed) {
-		fl_address_bucket_seal(&index->bucket, index->bucket_number);
-		write_part(index, &index->bucket, sizeof(index->bucket), bucket_offset(index->bucket_number));
-	}
-	if (index->block_changed) {
-		index->header.block_checksums[index->block_number] = fl_address_block_checksum(&index->block);
-		write_part(index, &index->block, sizeof(index->block), block_offset(index->block_number));
-	}
-	index->bucket_changed = false;
-	index->block_changed = false;
+	flush_bucket(index);
+	for (uint32_t i = 0; i < FL_ADDRESS_SLOTS; i++)
+		flush_slot(index, &index->slots[i]);
 }
 
 /* a bucket, NULL if it is damaged */
@@ -167,7 +174,7 @@ static struct fl_address_bucket *get_bucket(struct fl_address_index *index, uint
 		return &index->buckets[number];
 	if (index->has_bucket && index->bucket_number == number)
 		return &index->bucket;
-	flush_pages(index);
+	flush_bucket(index);
 	index->has_bucket = false;
 	if (!read_part(index, &index->bucket, sizeof(index->bucket), bucket_offset(number)) ||
 	    !fl_address_bucket_is_sound(&index->bucket, number))
@@ -208,21 +215,28 @@ static uint32_t find_block(const struct fl_address_index *index, const struct fl
 /* the block of that number, NULL if it is damaged */
 static struct fl_address_block *get_block(struct fl_address_index *index, uint32_t number)
 {
+	struct fl_address_slot *slot = &index->slots[number % FL_ADDRESS_SLOTS];
+
 	if (index->blocks)
 		return &index->blocks[number];
-	if (index->has_block && index->block_number == number)
-		return &index->block;
-	flush_pages(index);
-	index->has_block = read_part(index, &index->block, sizeof(index->block), block_offset(number)) &&
-			   fl_address_block_checksum(&index->block) == index->header.block_checksums[number];
-	index->block_number = number;
-	return index->has_block ? &index->block : NULL;
+	if (!slot->has_block || slot->number != number) {
+		flush_slot(index, slot);
+		slot->number = number;
+		slot->is_checked = false;
+		slot->is_changed = false;
+		slot->has_block = read_part(index, &slot->block, sizeof(slot->block), block_offset(number));
+	}
+	if (slot->has_block && !slot->is_checked)
+		slot->has_block = fl_address_block_checksum(&slot->block) == index->header.block_checksums[number];
+	slot->is_checked = slot->has_block;
+	return slot->has_block ? &slot->block : NULL;
 }
 
 /* a new, empty block for an address, NULL if there is no room for one: its addresses then count as free */
 static struct fl_address_block *add_block(struct fl_address_index *index, const struct fl_address_key *address)
 {
 	uint32_t number = index->header.n_blocks;
+	struct fl_address_slot *slot;
 	struct fl_address_block *larger;
 
 	if (number == FL_ADDRESS_BLOCKS_MAX)
@@ -234,10 +248,12 @@ static struct fl_address_block *add_block(struct fl_address_index *index, const 
 		index->blocks = larger;
 		memset(&larger[number], 0, sizeof(*larger));
 	} else {
-		flush_pages(index);
-		memset(&index->block, 0, sizeof(index->block));
-		index->has_block = true;
-		index->block_number = number;
+		slot = &index->slots[number % FL_ADDRESS_SLOTS];
+		flush_slot(index, slot);
+		memset(slot, 0, sizeof(*slot));
+		slot->has_block = true;
+		slot->is_checked = true;
+		slot->number = number;
 	}
 	index->header.blocks[number] = fl_address_block_key(address);
 	index->header.n_blocks++;
@@ -287,28 +303,6 @@ static struct fl_address_bucket *read_buckets(const struct fl_address_index *ind
 	return buckets;
 }
 
-int fl_address_index_list(struct fl_address_index *index, struct fl_address_record **ret_records, size_t *ret_n)
-{
-	uint32_t n_damaged;
-	FL_CLEANUP(fl_freep) struct fl_address_bucket *buckets = read_buckets(index, &n_damaged);
-	uint32_t n_buckets = index->header.n_buckets;
-	struct fl_address_record *records;
-	size_t n = 0;
-
-	records = buckets ? calloc((size_t)n_buckets * FL_ADDRESS_BUCKET_RECORDS + 1, sizeof(*records)) : NULL;
-	if (!records)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < n_buckets; i++) {
-		for (size_t j = 0; j < FL_ADDRESS_BUCKET_RECORDS; j++) {
-			if (buckets[i].records[j].owner != 0)
-				records[n++] = buckets[i].records[j];
-		}
-	}
-	*ret_records = records;
-	*ret_n = n;
-	return 0;
-}
-
 /* puts a record into the first bucket with a free place from its own on; false if all are full */
 static bool place(struct fl_address_index *index, const struct fl_address_record *record)
 {
@@ -350,6 +344,7 @@ static bool load_tables(struct fl_address_index *index)
 		if (fl_address_block_checksum(&blocks[i]) != index->header.block_checksums[i])
 			return false;
 	}
+	drop_pages(index);
 	index->buckets = FL_TAKE(buckets);
 	index->blocks = FL_TAKE(blocks);
 	return true;
@@ -422,7 +417,7 @@ void fl_address_index_set_taken(struct fl_address_index *index, const struct fl_
 	if (!block)
 		return;
 	fl_address_block_set(block, address, taken);
-	index->block_changed = true;
+	index->slots[number % FL_ADDRESS_SLOTS].is_changed = true;
 }
 
 int fl_address_index_run(struct fl_address_index *index, const struct fl_address_key *address)
@@ -445,7 +440,7 @@ static void write_tables(struct fl_address_index *index)
 		fl_address_bucket_seal(&index->buckets[i], i);
 	for (uint32_t i = 0; i < index->header.n_blocks; i++)
 		index->header.block_checksums[i] = fl_address_block_checksum(&index->blocks[i]);
-	if (index->fd < 0 || ftruncate(index->fd, 0) < 0)
+	if (index->fd < 0 || ftruncate(index->fd, HEADER_OFFSET) < 0)
 		index->is_broken = true;
 	if (index->header.n_blocks > 0)
 		write_part(index, index->blocks, (size_t)index->header.n_blocks * FL_ADDRESS_BLOCK_SIZE,
@@ -454,17 +449,52 @@ static void write_tables(struct fl_address_index *index)
 }
 
 /*
- * The time that says that the index is complete: a second ago. Whatever is changed from now on gets a later one, even where
- * the kernel's clock stands still for some milliseconds or the file system counts in seconds.
+ * The time that says that the index is complete: two seconds ago, so that whatever is changed from now on gets a later one, even
+ * where the kernel's clock stands still for some milliseconds. The fraction is a matter of chance: an index of somebody who sees another
+ * /run does not get the same stamp, whatever their clock.
  */
 static struct timespec choose_stamp(void)
 {
+	const void *chance = (const void *)getauxval(AT_RANDOM);
+	uint64_t parts[4] = {0};
 	struct timespec stamp = {0};
 
 	(void)clock_gettime(CLOCK_REALTIME, &stamp);
-	stamp.tv_sec--;
-	stamp.tv_nsec -= stamp.tv_nsec % 1000;
+	parts[0] = (uint64_t)stamp.tv_sec;
+	parts[1] = (uint64_t)stamp.tv_nsec;
+	if (chance)
+		memcpy(&parts[2], chance, 2 * sizeof(parts[2]));
+	stamp.tv_sec -= 2;
+	stamp.tv_nsec = (long)(1 + fl_address_hash(parts, sizeof(parts)) % 999999) * 1000;
 	return stamp;
+}
+
+/* writes the header and, in the same go, those of the first blocks that have changed; the rest must have been written */
+static void write_head(struct fl_address_index *index)
+{
+	struct iovec parts[1 + FL_ADDRESS_SLOTS] = {{&index->header, sizeof(index->header)}};
+	size_t size = sizeof(index->header);
+	int n = 1;
+
+	for (uint32_t i = 0; i < FL_ADDRESS_SLOTS; i++) {
+		struct fl_address_slot *slot = &index->slots[i];
+
+		if (!slot->has_block || !slot->is_changed)
+			continue;
+		/* one that does not lie right behind what is written here */
+		if (slot->number != (uint32_t)n - 1)
+			flush_slot(index, slot);
+		else
+			index->header.block_checksums[slot->number] = fl_address_block_checksum(&slot->block);
+		if (!slot->is_changed)
+			continue;
+		parts[n++] = (struct iovec){&slot->block, sizeof(slot->block)};
+		size += sizeof(slot->block);
+		slot->is_changed = false;
+	}
+	fl_address_header_seal(&index->header);
+	if (!index->is_broken && pwritev(index->fd, parts, n, HEADER_OFFSET) != (ssize_t)size)
+		index->is_broken = true;
 }
 
 void fl_address_index_commit(struct fl_address_index *index, int directory_fd, const struct stat *directory,
@@ -472,18 +502,20 @@ void fl_address_index_commit(struct fl_address_index *index, int directory_fd, c
 {
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, choose_stamp()};
 
+	if (index->fd < 0)
+		return;
 	if (index->buckets)
 		write_tables(index);
 	else
-		flush_pages(index);
+		flush_bucket(index);
 	if (index->is_broken)
 		return;
 	memcpy(index->header.boot, boot->id, sizeof(index->header.boot));
+	index->header.directory_dev = directory->st_dev;
 	index->header.directory_ino = directory->st_ino;
 	index->header.stamp_sec = times[1].tv_sec;
 	index->header.stamp_nsec = (uint32_t)times[1].tv_nsec;
-	fl_address_header_seal(&index->header);
-	write_part(index, &index->header, sizeof(index->header), 0);
+	write_head(index);
 	if (!index->is_broken)
 		(void)futimens(directory_fd, times);
 }

@@ -4,8 +4,8 @@
 
 /*
  * The index of an address pool: whose addresses are where, and which are taken, so that no call looks through the directory.
- * It is one file beside the directory, <parent>/.flannel/<name>, since other implementations read every file in
- * there. It only ever is a hint: an address that it names is looked at, and an index that is missing, damaged or older than the
+ * It is one file elsewhere (store/address_place.h), since other implementations read every file in the directory. It only ever is
+ * a hint: an address that it names is looked at, and an index that is missing, damaged or older than the
  * directory is made anew from one look at all files. Used with the pool's lock held.
  */
 
@@ -14,8 +14,21 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "store/address_directory.h"
 #include "store/address_page.h"
 #include "store/boot.h"
+
+/* how many blocks are held at once: those of the two families of a usual network */
+#define FL_ADDRESS_SLOTS 2
+
+/* a block that is held; the one with number n is in the slot n % FL_ADDRESS_SLOTS */
+struct fl_address_slot {
+	struct fl_address_block block;
+	uint32_t number;
+	bool has_block;
+	bool is_checked; /* its checksum is right */
+	bool is_changed;
+};
 
 struct fl_address_index {
 	int fd; /* -1: there is no place for an index */
@@ -23,21 +36,18 @@ struct fl_address_index {
 	/* the whole tables, if they were read or made; else pages are read as they are needed */
 	struct fl_address_bucket *buckets;
 	struct fl_address_block *blocks;
-	/* a page of each kind */
+	/* pages of each kind */
 	struct fl_address_bucket bucket;
-	struct fl_address_block block;
 	uint32_t bucket_number;
-	uint32_t block_number;
 	bool has_bucket;
-	bool has_block;
 	bool bucket_changed;
-	bool block_changed;
+	struct fl_address_slot slots[FL_ADDRESS_SLOTS];
 	bool is_broken; /* a page could not be written: the directory does not get its stamp */
 };
 
-/* Opens the index of a directory, making it and the folder that it is in if need be. Without one all else works as well,
- * but nothing is remembered. */
-void fl_address_index_open(struct fl_address_index *index, const char *directory);
+/* Opens the index of a directory, making it if need be. Without one all else works as well, but nothing is remembered. */
+void fl_address_index_open(struct fl_address_index *index, const struct fl_address_directory *directory,
+			   const struct stat *status);
 void fl_address_index_close(struct fl_address_index *index);
 
 /* Reads the header. True if the index is complete: of this boot, and nobody else has changed the directory since it was written.
@@ -50,9 +60,6 @@ int fl_address_index_reset(struct fl_address_index *index, size_t n_records);
 /* Calls for each record of an owner. -EBADMSG: the index is damaged; else 0, or what the function returned, if negative. */
 int fl_address_index_find(struct fl_address_index *index, uint64_t owner,
 			  int (*function)(void *userdata, const struct fl_address_key *address), void *userdata);
-
-/* all records, malloc()ed; those in damaged places are left out */
-int fl_address_index_list(struct fl_address_index *index, struct fl_address_record **ret_records, size_t *ret_n);
 
 /* These cannot fail: an index that cannot be kept is one that will not match the directory. */
 void fl_address_index_insert(struct fl_address_index *index, const struct fl_address_record *record);

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 /* names the format and its version; another byte order shows in n_buckets */
-#define MAGIC "FLADDR1\n"
+#define MAGIC "FLADDR2\n"
 
 #define BLOCK_ADDRESSES (UINT32_C(1) << FL_ADDRESS_BLOCK_BITS)
 
@@ -64,13 +64,6 @@ uint64_t fl_address_owner_key(const char *text, size_t len, size_t id_len)
 	uint64_t key = fl_address_hash(text, len) >> 32 << 32 | (uint32_t)fl_address_hash(text, id_len);
 
 	return key != 0 ? key : 1;
-}
-
-uint64_t fl_address_file_id(uint64_t ino, int64_t changed_sec, int64_t changed_nsec)
-{
-	const uint64_t parts[] = {ino, (uint64_t)changed_sec, (uint64_t)changed_nsec};
-
-	return fl_address_hash(parts, sizeof(parts)) & ~FL_ADDRESS_FILE_OLD;
 }
 
 /* of a page whose own checksum, the 64 bits at skip, does not count */

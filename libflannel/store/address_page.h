@@ -29,28 +29,21 @@ uint64_t fl_address_hash(const void *bytes, size_t len);
  * of one container have the same lower half, which chooses the bucket. */
 uint64_t fl_address_owner_key(const char *text, size_t len, size_t id_len);
 
-/* which file it is and when it was changed last, as a number whose lowest bit is 0 */
-uint64_t fl_address_file_id(uint64_t ino, int64_t changed_sec, int64_t changed_nsec);
-
-/* in fl_address_record.file: the same file was there in an earlier boot */
-#define FL_ADDRESS_FILE_OLD UINT64_C(1)
-
 /* an address of an owner */
 struct fl_address_record {
 	uint64_t owner; /* fl_address_owner_key(); 0: the record is free */
 	struct fl_address_key address;
-	uint64_t file; /* fl_address_file_id(), and FL_ADDRESS_FILE_OLD */
 };
 
 #define FL_ADDRESS_BUCKET_SIZE 1024
-#define FL_ADDRESS_BUCKET_RECORDS 31
+#define FL_ADDRESS_BUCKET_RECORDS 41
 
 /* The records of all owners whose keys' lower halves are equal modulo the number of buckets. What does not fit in is in the next
  * one, and so on. */
 struct fl_address_bucket {
 	uint64_t checksum;
 	uint64_t is_overflowing; /* it was full once: the search goes on in the next bucket */
-	uint64_t reserved[2];
+	uint64_t reserved[3];
 	struct fl_address_record records[FL_ADDRESS_BUCKET_RECORDS];
 };
 
@@ -97,11 +90,12 @@ struct fl_address_header {
 	int64_t stamp_sec;
 	uint32_t stamp_nsec;
 	uint32_t n_buckets;
+	uint64_t directory_dev;
 	uint64_t directory_ino;
 	uint32_t n_records;
-	uint32_t n_old; /* of them with FL_ADDRESS_FILE_OLD when the directory was looked through */
+	uint32_t n_old; /* files with an earlier boot's mark that were there when the directory was looked through */
 	uint32_t n_blocks;
-	uint32_t reserved[5];
+	uint32_t reserved[3];
 	uint64_t block_checksums[FL_ADDRESS_BLOCKS_MAX];
 	struct fl_address_key
 		blocks[FL_ADDRESS_BLOCKS_MAX]; /* which block lies where; what has no block counts as free */

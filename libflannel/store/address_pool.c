@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "store/address_place.h"
+
 #define AREA "address"
 
 FL_DEFINE_CLEANUP(struct flannel_address_pool *, flannel_address_pool_free)
@@ -256,5 +258,6 @@ int flannel_address_pool_gc(struct flannel_address_pool *pool, const struct flan
 	if (r >= 0)
 		r = fl_address_session_scan(&pool->session, is_valid, &kept, ret_error);
 	fl_address_session_end(&pool->session);
+	fl_address_place_sweep();
 	return r;
 }

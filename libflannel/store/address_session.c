@@ -9,18 +9,13 @@
 
 #define AREA "address"
 
-#define NSEC_PER_SEC 1000000000LL
-
 /* what a scan gathers */
 struct scan {
 	struct fl_address_session *session;
 	bool (*keep)(const void *userdata, const struct fl_address_file *file);
 	const void *userdata;
-	/* what the index knew before, sorted by address; and whether all of it is from an earlier boot */
-	struct fl_address_record *known;
-	size_t n_known;
-	bool is_new_boot;
-	bool may_reclaim;
+	bool is_place_known;
+	bool is_local; /* if that is known: no other machine has the directory, too */
 	/* what there is */
 	struct fl_address_record *records; /* owner 0: taken, but nobody's */
 	size_t n_records;
@@ -52,15 +47,6 @@ static int list_add(struct fl_address_list *list, const struct flannel_prefix *a
 	return 0;
 }
 
-/* orders records by address, for qsort() and bsearch() */
-static int compare_records(const void *a, const void *b)
-{
-	const struct fl_address_record *left = a;
-	const struct fl_address_record *right = b;
-
-	return memcmp(left->address.bytes, right->address.bytes, sizeof(left->address.bytes));
-}
-
 /* orders addresses, for qsort() */
 static int compare_addresses(const void *a, const void *b)
 {
@@ -87,27 +73,17 @@ static bool is_local(int fd)
 }
 
 /*
- * Has a file been left over by an earlier boot, together with its container? Only if the index saw this very file, unchanged, in another
- * boot, and the clocks agree: the first alone could be the view of a container that is shown another boot id, the second alone
- * a clock that was set.
+ * Has a file been left over by an earlier boot, together with its container? The mark says so, and nothing else is asked: clocks are
+ * set, inodes come again, an index is lost. On a file system that machines share the mark may be another machine's.
  */
-static bool is_left_over(const struct scan *scan, const struct fl_address_file *file)
+static bool is_left_over(struct scan *scan, const struct fl_address_file *file)
 {
-	int64_t changed_ns = file->changed.tv_sec * NSEC_PER_SEC + file->changed.tv_nsec;
-
-	return scan->may_reclaim && changed_ns < scan->session->boot.start_ns;
-}
-
-/* what is known about a file from an earlier boot: FL_ADDRESS_FILE_OLD or 0 */
-static uint64_t find_age(const struct scan *scan, const struct fl_address_record *record)
-{
-	const struct fl_address_record *known =
-		scan->n_known > 0 ? bsearch(record, scan->known, scan->n_known, sizeof(*scan->known), compare_records)
-				  : NULL;
-
-	if (!known || (known->file & ~FL_ADDRESS_FILE_OLD) != record->file)
-		return 0;
-	return scan->is_new_boot ? FL_ADDRESS_FILE_OLD : known->file & FL_ADDRESS_FILE_OLD;
+	if (!file->is_old)
+		return false;
+	if (!scan->is_place_known)
+		scan->is_local = is_local(scan->session->directory->fd);
+	scan->is_place_known = true;
+	return scan->is_local;
 }
 
 /* appends what a file says */
@@ -123,8 +99,6 @@ static int add_record(struct scan *scan, const struct fl_address_record *record)
 		scan->records = larger;
 		scan->n_allocated = n_allocated;
 	}
-	if (record->owner != 0 && (record->file & FL_ADDRESS_FILE_OLD) != 0)
-		scan->n_old++;
 	scan->records[scan->n_records++] = *record;
 	return 0;
 }
@@ -143,37 +117,21 @@ static int scan_file(void *userdata, const struct fl_address_file *file)
 	if (!file->is_readable)
 		return add_record(scan, &record);
 	record.owner = fl_address_owner_key(file->text, file->len, file->id_len);
-	record.file = fl_address_file_id(file->ino, file->changed.tv_sec, file->changed.tv_nsec);
 	if (scan->keep)
 		is_kept = scan->keep(scan->userdata, file);
-	else
-		record.file |= find_age(scan, &record);
+	/* whoever says that it is in use knows better */
+	if (scan->keep && is_kept && file->is_old)
+		fl_address_directory_mark(directory, &file->address, &scan->session->boot);
 	/* files are filled with the lock held, and we hold it: an empty one has no writer any more */
-	if (is_kept && file->len > 0 && !((record.file & FL_ADDRESS_FILE_OLD) != 0 && is_left_over(scan, file)))
+	if (is_kept && file->len > 0 && (scan->keep || !is_left_over(scan, file))) {
+		scan->n_old += !scan->keep && file->is_old;
 		return add_record(scan, &record);
-	if (fl_address_directory_remove(directory, &file->address, NULL) < 0)
+	}
+	if (fl_address_directory_remove(directory, &file->address, NULL) < 0) {
+		scan->n_old += file->is_old;
 		return add_record(scan, &record);
+	}
 	scan->n_removed += !is_kept && file->len > 0;
-	return 0;
-}
-
-/* reads from the old index what only it knows: which files it saw in which boot */
-static int read_known(struct scan *scan, struct flannel_error **ret_error)
-{
-	struct fl_address_session *session = scan->session;
-	const struct fl_address_header *header = &session->index.header;
-	struct fl_boot before = {0};
-
-	memcpy(before.id, header->boot, sizeof(before.id));
-	scan->is_new_boot = fl_boot_is_known(&before) && fl_boot_is_known(&session->boot) &&
-			    memcmp(before.id, session->boot.id, sizeof(before.id)) != 0;
-	if (header->n_buckets == 0 || (!scan->is_new_boot && header->n_old == 0))
-		return 0;
-	if (fl_address_index_list(&session->index, &scan->known, &scan->n_known) < 0)
-		return fl_error_oom(ret_error);
-	if (scan->n_known > 0)
-		qsort(scan->known, scan->n_known, sizeof(*scan->known), compare_records);
-	scan->may_reclaim = is_local(session->directory->fd);
 	return 0;
 }
 
@@ -202,12 +160,9 @@ int fl_address_session_scan(struct fl_address_session *session,
 
 	if (session->is_fresh && !keep)
 		return 0;
-	r = read_known(&scan, ret_error);
-	if (r == 0)
-		r = fl_address_directory_scan(session->directory, scan_file, &scan, ret_error);
+	r = fl_address_directory_scan(session->directory, &session->boot, scan_file, &scan, ret_error);
 	if (r == 0)
 		r = fill_index(&scan, ret_error);
-	free(scan.known);
 	free(scan.records);
 	if (r < 0) {
 		session->index.is_broken = true;
@@ -235,7 +190,7 @@ static int begin(struct fl_address_session *session, const struct fl_address_dir
 		return r;
 	if (fstat(directory->fd, &session->status) < 0)
 		return fl_error_set(ret_error, -errno, AREA, NULL, "look at %s", directory->path);
-	fl_address_index_open(&session->index, directory->path);
+	fl_address_index_open(&session->index, directory, &session->status);
 	return fl_address_index_load(&session->index, &session->status, boot) ? 1 : 0;
 }
 
@@ -320,12 +275,11 @@ int fl_address_session_find(struct fl_address_session *session, const struct fl_
 
 /* tells the index of a file that was written */
 static void note_file(struct fl_address_session *session, const struct flannel_prefix *address,
-		      const struct fl_address_owner *owner, const struct stat *status)
+		      const struct fl_address_owner *owner)
 {
 	const struct fl_address_record record = {
 		.owner = key_of(owner, FL_ADDRESS_OWNED),
 		.address = fl_address_key(address),
-		.file = fl_address_file_id(status->st_ino, status->st_ctim.tv_sec, status->st_ctim.tv_nsec),
 	};
 
 	fl_address_index_insert(&session->index, &record);
@@ -335,12 +289,11 @@ static void note_file(struct fl_address_session *session, const struct flannel_p
 int fl_address_session_create(struct fl_address_session *session, const struct flannel_prefix *address,
 			      const struct fl_address_owner *owner, struct flannel_error **ret_error)
 {
-	struct stat status;
-	int r = fl_address_directory_create(session->directory, address, owner, &status, ret_error);
+	int r = fl_address_directory_create(session->directory, address, owner, &session->boot, ret_error);
 
 	if (r < 0)
 		return r;
-	note_file(session, address, owner, &status);
+	note_file(session, address, owner);
 	fl_address_session_set_taken(session, address);
 	return 0;
 }
@@ -355,13 +308,12 @@ int fl_address_session_rewrite(struct fl_address_session *session, const struct 
 			       struct flannel_error **ret_error)
 {
 	const struct fl_address_key key = fl_address_key(address);
-	struct stat status;
-	int r = fl_address_directory_rewrite(session->directory, address, owner, &status, ret_error);
+	int r = fl_address_directory_rewrite(session->directory, address, owner, &session->boot, ret_error);
 
 	if (r < 0)
 		return r;
 	fl_address_index_remove(&session->index, key_of(owner, match), &key);
-	note_file(session, address, owner, &status);
+	note_file(session, address, owner);
 	return 0;
 }
 

@@ -6,6 +6,11 @@
  * One call's time with an address pool: the lock, and an index that can be relied on. What the index says is compared with the
  * files that it names; when it is no good, one look at all files makes it anew. Such a look also clears away what nobody would
  * ever give back: the empty files of writers that were killed, and addresses of an earlier boot.
+ *
+ * Which those are: every file that we write bears the id of the boot, and a look at all files gives it to those without one. A
+ * file that bears another boot's id is from before a reboot, so its container is gone; on a file system that is for one machine,
+ * it is removed. A file of this boot never is, whoever wrote it and whatever a clock said: it bears this boot's id, or none. After a
+ * reboot there is no index of this boot, so the first call looks at all files.
  */
 
 #include <stdbool.h>
@@ -69,7 +74,7 @@ int fl_address_session_remove(struct fl_address_session *session, const struct f
 			      const struct fl_address_owner *owner, enum fl_address_match match,
 			      struct flannel_error **ret_error);
 
-/* may there be files of an earlier boot, of which it is not sure whether they may go */
+/* may there be files with an earlier boot's mark that could not be removed */
 bool fl_address_session_has_old(const struct fl_address_session *session);
 
 /* the next candidate of a walk that is not known to be taken: 1, or 0 at its end */

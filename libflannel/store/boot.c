@@ -5,12 +5,10 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
-#define NSEC_PER_SEC 1000000000LL
 
 /* the value of a hexadecimal digit */
 static uint8_t digit_value(char digit)
@@ -36,19 +34,10 @@ static bool parse_uuid(const char *text, uint8_t *ret_id)
 	return true;
 }
 
-/* nanoseconds of a clock */
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec now = {0};
-
-	(void)clock_gettime(clock, &now);
-	return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
-}
-
 struct fl_boot fl_boot_read(void)
 {
 	FL_CLEANUP(fl_closep) int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
-	struct fl_boot boot = {.start_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME)};
+	struct fl_boot boot = {0};
 	char text[64];
 	ssize_t len = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
 

@@ -11,13 +11,12 @@
 
 struct fl_boot {
 	uint8_t id[FL_BOOT_ID_SIZE]; /* all zero if it cannot be told */
-	int64_t start_ns;            /* CLOCK_REALTIME, by the clocks of now */
 };
 
 /* what the kernel says; never fails */
 struct fl_boot fl_boot_read(void);
 
-/* does the kernel that runs now have an id */
+/* can it be told */
 bool fl_boot_is_known(const struct fl_boot *boot);
 
 #endif

@@ -86,12 +86,12 @@ static void clean(int directory_fd)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct flannel_prefix address = {.family = AF_INET, .plen = 32, .addr = {10, 1, 2, 3}};
+	const struct fl_boot boot = {.id = {1}};
 	char path[] = "/tmp/fl-fuzz-XXXXXX";
 	struct fl_address_directory directory;
 	struct fl_address_position position;
 	struct fl_address_owner owner;
 	struct fl_address_file file;
-	struct stat status;
 	int lock_fd = -1, r;
 
 	require(mkdtemp(path) != NULL);
@@ -99,8 +99,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	put_files(directory.fd, data, size);
 	require(fl_address_owner_init(&owner, "c1", "eth0") == 0);
 	if (fl_address_directory_lock(&directory, &lock_fd, NULL) >= 0) {
-		require(fl_address_directory_scan(&directory, look, &owner, NULL) == 0);
-		r = fl_address_directory_create(&directory, &address, &owner, &status, NULL);
+		require(fl_address_directory_scan(&directory, &boot, look, &owner, NULL) == 0);
+		r = fl_address_directory_create(&directory, &address, &owner, &boot, NULL);
 		if (r >= 0) {
 			require(fl_address_directory_read(&directory, &address, &file));
 			require(fl_address_file_match(&file, &owner) == FL_ADDRESS_OWNED);

@@ -10,9 +10,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -26,9 +28,13 @@
 static char directory[] = "/tmp/flannel-pool-XXXXXX";
 static char pool_path[64];
 
-/* makes an empty directory; the pool's own is one level down and does not exist yet */
+/* Makes an empty directory; the pool's own is one level down and does not exist yet. Indexes go to a /run that only this
+ * test sees. */
 static inline void begin(void)
 {
+	cr_assert_eq(unshare(CLONE_NEWNS), 0, "needs root");
+	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_eq(mount("test-run", "/run", "tmpfs", 0, "mode=755"), 0);
 	cr_assert(mkdtemp(directory));
 	(void)snprintf(pool_path, sizeof(pool_path), "%s/net/n1", directory);
 	(void)umask(022);
@@ -156,13 +162,18 @@ static inline const char *allocate(struct flannel_address_pool *pool, const stru
 	return flannel_prefix_format(&addresses[0].address, text, sizeof(text));
 }
 
-/* <directory>/net/.flannel/n1: where the index of the pool is */
+/* where indexes are */
+#define INDEX_FOLDER "/run/flannel/host-local"
+
+/* where the index of the pool is */
 static inline const char *index_path(void)
 {
 	static char path[200];
-	const char *name = strrchr(pool_path, '/');
+	struct stat status;
 
-	(void)snprintf(path, sizeof(path), "%.*s/.flannel%s", (int)(name - pool_path), pool_path, name);
+	cr_assert_eq(stat(pool_path, &status), 0);
+	(void)snprintf(path, sizeof(path), INDEX_FOLDER "/%llx-%llx", (unsigned long long)status.st_dev,
+		       (unsigned long long)status.st_ino);
 	return path;
 }
 

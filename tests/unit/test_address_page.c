@@ -44,21 +44,10 @@ Test(address_page, owners)
 	cr_expect_neq(eth1, alone);
 }
 
-Test(address_page, file_ids)
-{
-	uint64_t id = fl_address_file_id(1, 2, 3);
-
-	cr_expect_eq(id & FL_ADDRESS_FILE_OLD, 0);
-	cr_expect_eq(fl_address_file_id(1, 2, 3), id);
-	cr_expect_neq(fl_address_file_id(2, 2, 3), id);
-	cr_expect_neq(fl_address_file_id(1, 3, 3), id);
-	cr_expect_neq(fl_address_file_id(1, 2, 4), id);
-}
-
 Test(address_page, buckets)
 {
 	struct fl_address_bucket bucket = {0};
-	struct fl_address_record record = {.owner = 7, .address = key("10.0.0.1"), .file = 4};
+	struct fl_address_record record = {.owner = 7, .address = key("10.0.0.1")};
 	struct fl_address_key other = key("10.0.0.2");
 
 	for (size_t i = 0; i < FL_ADDRESS_BUCKET_RECORDS; i++) {

@@ -2,6 +2,8 @@
 """A node and a container as network namespaces, attachments made as a runtime makes them, and a look at all that they are made of."""
 import contextlib, ctypes, json, os, re, shutil, subprocess, tempfile
 
+from private import enter_private_run
+
 CLONE_NEWNET = 0x40000000
 NSDIR = "/run/netns"
 PATIENCE = 60
@@ -34,9 +36,14 @@ def equal(found, expected, what):
 
 
 class Lab:
-    """Two namespaces and a directory; gone at the end, whatever happened."""
+    """Two namespaces and a directory; gone at the end, whatever happened. The process has a /run of its own from the first lab on."""
+
+    has_private_run = False
 
     def __init__(self, plugins, more=()):
+        if not Lab.has_private_run:
+            enter_private_run()
+            Lab.has_private_run = True
         self.plugins = plugins
         self.spaces = {name: f"flannel-{os.getpid()}-{name}" for name in ("node", "pod", "other", *more)}
         self.dir = tempfile.mkdtemp(prefix="flannel-cni-")
@@ -180,10 +187,9 @@ class Lab:
             name + " own": [a["local"] for _, a in own]}
 
     def files(self):
-        """What is on disk. The directory of a pool with its lock, its index and the place where it goes on stay for ever."""
+        """What is on disk. The directory of a pool with its lock and the place where it goes on stay for ever."""
         seen = {}
-        for directory, directories, names in os.walk(self.data()):
-            directories[:] = [d for d in directories if d != ".flannel"]
+        for directory, _, names in os.walk(self.data()):
             for name in names:
                 path = os.path.join(directory, name)
                 if name == "lock" or name.startswith("last_reserved_ip."):

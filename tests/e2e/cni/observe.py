@@ -320,8 +320,7 @@ def files():
     rows = {}
     for root, symbol in ((DATA, "@DATA@"), ("/var/lib/cni", "@VARLIB@"), ("/run/cni", "@RUNCNI@")):
         for directory, directories, names in os.walk(root):
-            # host-local's index lies beside the networks' directories, for nobody else to read
-            directories[:] = sorted(d for d in directories if d != ".flannel")
+            directories.sort()
             if root == DATA and os.path.basename(directory) == "bin":
                 directories[:] = names[:] = []
             for name in sorted(directories):
