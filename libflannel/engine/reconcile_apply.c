@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "engine/found.h"
-#include "sys/rtnl_route.h"
+#include "sys/execute.h"
 
 #define AREA "rtnl"
 
@@ -242,7 +242,7 @@ static int execute(struct fl_reconciler *reconciler, const struct fl_plan *plan,
 		return fl_error_oom(ret_error);
 	if (n == 0)
 		return 0;
-	r = fl_route_execute_batch(reconciler->rtnl, plan->operations, n, results, errors, ret_error);
+	r = fl_execute(reconciler->rtnl, plan->operations, n, results, errors, ret_error);
 	for (size_t i = 0; i < n; i++) {
 		if (r >= 0)
 			take_result(reconciler, &plan->operations[i], results[i], errors[i], progress);

@@ -119,6 +119,8 @@ void fl_reconciler_take_change(void *userdata, const struct fl_change *change)
 	case FL_CHANGE_ADDRESS:
 		on_address(reconciler, change->address.ifindex, change->removed);
 		break;
+	case FL_CHANGE_ENTRY:
+		break;
 	case FL_CHANGE_OVERRUN:
 		fl_log(&reconciler->context->log, FLANNEL_LOG_INFO, AREA,
 		       "notifications were lost: comparing everything");

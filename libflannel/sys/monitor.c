@@ -2,12 +2,17 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <arpa/inet.h>
+#include <linux/filter.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
 
 #include "sys/monitor.h"
 #include "sys/rtnl_address.h"
+#include "sys/rtnl_link.h"
+#include "sys/rtnl_neighbour.h"
 #include "sys/rtnl_route.h"
 
 enum {
@@ -76,6 +81,44 @@ struct fl_monitor *fl_monitor_close(struct fl_monitor *monitor)
 	return NULL;
 }
 
+int fl_monitor_watch_entries(struct fl_monitor *monitor, const uint32_t ifindexes[FL_MONITOR_LINKS_MAX],
+			     struct flannel_error **ret_error)
+{
+	const uint32_t type_at = offsetof(struct nlmsghdr, nlmsg_type);
+	const uint32_t ifindex_at = NLMSG_HDRLEN + offsetof(struct ndmsg, ndm_ifindex);
+	/* the filter's machine loads in network order; a notification is one message. Nothing has index 0. */
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, type_at),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWNEIGH), 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELNEIGH), 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ifindex_at),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(ifindexes[0]), 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(ifindexes[1]), 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	const struct sock_fprog program = {.len = FL_N_ELEMENTS(code), .filter = code};
+	const int group = RTNLGRP_NEIGH;
+
+	if (setsockopt(monitor->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ||
+	    setsockopt(monitor->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+		return fl_error_set(ret_error, -errno, "rtnl", NULL, "subscribe to neighbours");
+	return 0;
+}
+
+/* a neighbour or an FDB entry, with the name of its link: 1, 0 if it has none any more */
+static int parse_entry(struct fl_monitor *monitor, const struct nlmsghdr *header, struct fl_object *ret_entry)
+{
+	uint32_t ifindex;
+	int r = fl_neighbour_parse(header, ret_entry, &ifindex);
+
+	if (r <= 0)
+		return r;
+	return fl_link_find_name(monitor->rtnl, ifindex,
+				 ret_entry->type == FL_OBJECT_FDB ? ret_entry->fdb.link : ret_entry->neighbour.link) ==
+	       0;
+}
+
 int fl_monitor_get_fd(const struct fl_monitor *monitor)
 {
 	return monitor->fd;
@@ -105,6 +148,12 @@ static void tell(struct fl_monitor *monitor, const struct nlmsghdr *header)
 		change.type = FL_CHANGE_ROUTE;
 		change.removed = header->nlmsg_type == RTM_DELROUTE;
 		r = fl_route_parse(monitor->rtnl, header, &change.route);
+		break;
+	case RTM_NEWNEIGH:
+	case RTM_DELNEIGH:
+		change.type = FL_CHANGE_ENTRY;
+		change.removed = header->nlmsg_type == RTM_DELNEIGH;
+		r = parse_entry(monitor, header, &change.entry);
 		break;
 	default:
 		return;

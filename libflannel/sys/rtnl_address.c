@@ -38,6 +38,17 @@ static struct nl_msg *make_message(uint16_t type, uint16_t flags, uint32_t ifind
 	return FL_TAKE(message);
 }
 
+struct nl_msg *fl_address_make_message(bool is_new, uint32_t ifindex, const struct flannel_prefix *address)
+{
+	FL_CLEANUP(fl_rtnl_message_freep)
+	struct nl_msg *message = make_message(is_new ? RTM_NEWADDR : RTM_DELADDR,
+					      is_new ? NLM_F_CREATE | NLM_F_EXCL : 0, ifindex, address);
+
+	if (message && is_new && nla_put_u32(message, IFA_FLAGS, IFA_F_NODAD) < 0)
+		return NULL;
+	return FL_TAKE(message);
+}
+
 int fl_address_add(struct fl_rtnl *rtnl, uint32_t ifindex, const struct flannel_prefix *address, const char *link_name,
 		   struct flannel_error **ret_error)
 {

@@ -15,6 +15,7 @@
 #include <netlink/msg.h>
 
 #include "sys/rtnl_link.h"
+#include "sys/rtnl_vxlan.h"
 
 /* attributes that are settings of an address family, those that belong to a link as a bridge port, and those that are its own */
 #define SETTINGS (FL_LINK_NO_LINK_LOCAL | FL_LINK_ARP_NOTIFY)
@@ -101,6 +102,9 @@ static int parse_kind(struct nlattr *linkinfo, struct fl_link_info *info)
 	if (tb[IFLA_INFO_KIND])
 		nla_strlcpy(info->kind, tb[IFLA_INFO_KIND], sizeof(info->kind));
 	if (tb[IFLA_INFO_DATA] && strcmp(info->kind, "bridge") == 0 && parse_bridge(tb[IFLA_INFO_DATA], info) < 0)
+		return -EBADMSG;
+	if (tb[IFLA_INFO_DATA] && strcmp(info->kind, "vxlan") == 0 &&
+	    fl_vxlan_parse(tb[IFLA_INFO_DATA], &info->vxlan, &info->lower_ifindex) < 0)
 		return -EBADMSG;
 	if (tb[IFLA_INFO_SLAVE_KIND] && tb[IFLA_INFO_SLAVE_DATA] && nla_strcmp(tb[IFLA_INFO_SLAVE_KIND], "bridge") == 0)
 		return parse_port(tb[IFLA_INFO_SLAVE_DATA], info);
@@ -272,18 +276,27 @@ int fl_link_list(struct fl_rtnl *rtnl, struct fl_link_info **ret_links, size_t *
 	return 0;
 }
 
-/* index of the master that link names, 0 if it shall have none */
-static int find_master(struct fl_rtnl *rtnl, const struct fl_link *link, uint32_t *ret_ifindex,
+/* indices of the links that a link names; 0 where it names none */
+struct others {
+	uint32_t master;
+	uint32_t lower;
+};
+
+/* looks them up */
+static int find_others(struct fl_rtnl *rtnl, const struct fl_link *link, struct others *ret_others,
 		       struct flannel_error **ret_error)
 {
-	int r;
+	int r = 0;
 
-	*ret_ifindex = 0;
-	if (!(link->set & FL_LINK_MASTER) || !link->master[0])
-		return 0;
-	r = fl_link_find_index(rtnl, link->master, ret_ifindex);
+	*ret_others = (struct others){0};
+	if ((link->set & FL_LINK_MASTER) && link->master[0])
+		r = fl_link_find_index(rtnl, link->master, &ret_others->master);
 	if (r < 0)
 		return fl_error_set(ret_error, r, "rtnl", NULL, "put %s into %s", link->name, link->master);
+	if ((link->set & FL_LINK_VXLAN) && link->vxlan.lower[0])
+		r = fl_link_find_index(rtnl, link->vxlan.lower, &ret_others->lower);
+	if (r < 0)
+		return fl_error_set(ret_error, r, "rtnl", NULL, "set up %s over %s", link->name, link->vxlan.lower);
 	return 0;
 }
 
@@ -369,7 +382,8 @@ static int put_bridge(struct nl_msg *message, const struct fl_link *link)
 }
 
 /* appends kind and what belongs to it */
-static int put_kind(struct nl_msg *message, const struct fl_link *link, int peer_netns_fd)
+static int put_kind(struct nl_msg *message, const struct fl_link *link, int peer_netns_fd, uint32_t lower_ifindex,
+		    bool is_new)
 {
 	bool veth = strcmp(link->kind, "veth") == 0;
 	struct nlattr *info;
@@ -385,12 +399,14 @@ static int put_kind(struct nl_msg *message, const struct fl_link *link, int peer
 		r |= put_peer(message, link, peer_netns_fd);
 	if (link->set & FL_LINK_VLAN_FILTER)
 		r |= put_bridge(message, link);
+	if (link->set & FL_LINK_VXLAN)
+		r |= fl_vxlan_put(message, &link->vxlan, lower_ifindex, is_new);
 	r |= nla_nest_end(message, info);
 	return r;
 }
 
 /* sends the request that makes the link; its echo comes before the link enters its master */
-static int send_create(struct fl_rtnl *rtnl, const struct fl_link *link, int peer_netns_fd, uint32_t master_ifindex,
+static int send_create(struct fl_rtnl *rtnl, const struct fl_link *link, int peer_netns_fd, const struct others *others,
 		       struct answer *answer, struct flannel_error **ret_error)
 {
 	const struct ifinfomsg header = make_header(link, 0);
@@ -401,12 +417,13 @@ static int send_create(struct fl_rtnl *rtnl, const struct fl_link *link, int pee
 	int r;
 
 	if (!message || nla_put_string(message, IFLA_IFNAME, link->name) < 0 ||
-	    put_attributes(message, link, master_ifindex) < 0 || put_kind(message, link, peer_netns_fd) < 0)
+	    put_attributes(message, link, others->master) < 0 ||
+	    put_kind(message, link, peer_netns_fd, others->lower, true) < 0)
 		return fl_error_oom(ret_error);
 	r = fl_rtnl_request(rtnl, message, take_link, answer, ret_error, "create %s %s%s%s", link->kind, link->name,
 			    peer ? " with peer " : "", link->peer_name);
-	if (r == 0 && answer->seen && master_ifindex > 0)
-		answer->info.master_ifindex = master_ifindex;
+	if (r == 0 && answer->seen && others->master > 0)
+		answer->info.master_ifindex = others->master;
 	return r;
 }
 
@@ -483,12 +500,12 @@ static int change_own(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_li
 	const struct ifinfomsg header = make_header(link, ifindex);
 	FL_CLEANUP(fl_rtnl_message_freep)
 	struct nl_msg *message = fl_rtnl_message(RTM_SETLINK, 0, &header, sizeof(header));
-	uint32_t master_ifindex;
-	int r = find_master(rtnl, link, &master_ifindex, ret_error);
+	struct others others;
+	int r = find_others(rtnl, link, &others, ret_error);
 
 	if (r < 0)
 		return r;
-	if (!message || put_attributes(message, link, master_ifindex) < 0 ||
+	if (!message || put_attributes(message, link, others.master) < 0 ||
 	    ((link->set & FL_LINK_ALIAS) && nla_put_string(message, IFLA_IFALIAS, link->alias) < 0))
 		return fl_error_oom(ret_error);
 	return fl_rtnl_request(rtnl, message, NULL, NULL, ret_error, "change link %s", link->name);
@@ -516,17 +533,22 @@ static int change_port(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_l
 	return fl_rtnl_request(rtnl, message, NULL, NULL, ret_error, "change bridge port %s", link->name);
 }
 
-/* changes what is peculiar to a bridge, which takes RTM_NEWLINK: RTM_SETLINK passes over it in silence */
-static int change_bridge(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link *link,
-			 struct flannel_error **ret_error)
+/* changes what is peculiar to a kind of link, which takes RTM_NEWLINK: RTM_SETLINK passes over it in silence */
+static int change_kind(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link *link,
+		       struct flannel_error **ret_error)
 {
 	const struct ifinfomsg header = {.ifi_index = (int)ifindex};
 	FL_CLEANUP(fl_rtnl_message_freep)
 	struct nl_msg *message = fl_rtnl_message(RTM_NEWLINK, 0, &header, sizeof(header));
 
-	if (!message || put_kind(message, link, -1) < 0)
+	struct others others;
+	int r = find_others(rtnl, link, &others, ret_error);
+
+	if (r < 0)
+		return r;
+	if (!message || put_kind(message, link, -1, others.lower, false) < 0)
 		return fl_error_oom(ret_error);
-	return fl_rtnl_request(rtnl, message, NULL, NULL, ret_error, "change bridge %s", link->name);
+	return fl_rtnl_request(rtnl, message, NULL, NULL, ret_error, "change %s %s", link->kind, link->name);
 }
 
 /* sets the alias of a new link; without it nobody would know whose the link is, so that it goes if that fails */
@@ -548,12 +570,12 @@ int fl_link_create(struct fl_rtnl *rtnl, const struct fl_link *link, int peer_ne
 {
 	bool alias = (link->set & FL_LINK_ALIAS) && link->alias[0];
 	struct answer answer = {0};
-	uint32_t master_ifindex;
+	struct others others;
 	int r;
 
-	r = find_master(rtnl, link, &master_ifindex, ret_error);
+	r = find_others(rtnl, link, &others, ret_error);
 	if (r == 0)
-		r = send_create(rtnl, link, peer_netns_fd, master_ifindex, &answer, ret_error);
+		r = send_create(rtnl, link, peer_netns_fd, &others, &answer, ret_error);
 	if (r == 0 && (ret_info || alias))
 		r = complete(rtnl, link->name, &answer, ret_error);
 	if (r == 0 && alias)
@@ -577,8 +599,8 @@ int fl_link_change(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link 
 		r = change_own(rtnl, ifindex, link, ret_error);
 	if (r == 0 && (link->set & PORT_ATTRIBUTES))
 		r = change_port(rtnl, ifindex, link, ret_error);
-	if (r == 0 && (link->set & FL_LINK_VLAN_FILTER))
-		r = change_bridge(rtnl, ifindex, link, ret_error);
+	if (r == 0 && (link->set & (FL_LINK_VLAN_FILTER | FL_LINK_VXLAN)))
+		r = change_kind(rtnl, ifindex, link, ret_error);
 	return r;
 }
 

@@ -2,7 +2,7 @@
 #ifndef FL_SYS_RTNL_LINK_H
 #define FL_SYS_RTNL_LINK_H
 
-/* Links of a namespace: bridges, veth pairs, ports. */
+/* Links of a namespace: bridges, veth pairs, ports, vxlan devices. */
 
 #include "domain/object.h"
 #include "sys/rtnl.h"
@@ -28,6 +28,9 @@ struct fl_link_info {
 	bool isolated;
 	bool vlan_filter;      /* of a bridge; so is the next */
 	uint16_t default_vlan; /* into which it puts new ports; 0: none */
+	/* of a vxlan device; the index is that of .lower, which stays "" */
+	struct fl_vxlan_link vxlan;
+	uint32_t lower_ifindex;
 };
 
 /* index of a link by name, in a fraction of a microsecond: 0, or -ENODEV */
@@ -48,7 +51,7 @@ int fl_link_list(struct fl_rtnl *rtnl, struct fl_link_info **ret_links, size_t *
 
 /*
  * Makes a link (create, exclusive) with these attributes, if they are in link->set: MTU (of both ends of a veth), MAC, UP,
- * PROMISC, MASTER, VLAN_FILTER and ALIAS. The kernel takes all but ALIAS in one request; if setting that one fails the link is deleted
+ * PROMISC, MASTER, TXQLEN, VLAN_FILTER, VXLAN and ALIAS. The kernel takes all but ALIAS in one request; if setting that one fails the link is deleted
  * again. Those of a bridge port are for fl_link_change(). peer_netns_fd: for a veth, where the other end is made; -1 is here.
  * veth: one queue on both ends. ret_info may be NULL; else what was made, from the kernel's echo, without a second request where
  * possible (Linux 6.2). -EEXIST if the name is taken, or the peer's in its namespace.
@@ -57,7 +60,8 @@ int fl_link_create(struct fl_rtnl *rtnl, const struct fl_link *link, int peer_ne
 		   struct flannel_error **ret_error);
 
 /* Changes what link->set names: first settings (NO_LINK_LOCAL, ARP_NOTIFY), then link attributes, then those of a bridge port, then
- * VLAN_FILTER; one request for each of the four that there is something of. */
+ * VLAN_FILTER or what of VXLAN can be changed (local address, lower link, learning); one request for each of the four that there is
+ * something of. */
 int fl_link_change(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link *link,
 		   struct flannel_error **ret_error);
 

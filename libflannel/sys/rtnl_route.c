@@ -10,31 +10,6 @@
 #include "sys/rtnl_link.h"
 #include "sys/rtnl_route.h"
 
-/* messages that are in memory at a time */
-#define CHUNK 512
-
-/* the link asked for last: neighbouring routes mostly share theirs */
-struct link_cache {
-	uint32_t ifindex; /* 0: nothing asked yet */
-	char name[FLANNEL_IFNAME_SIZE];
-};
-
-/* index by name */
-static int resolve_name(struct fl_rtnl *rtnl, struct link_cache *cache, const char *name, uint32_t *ret_ifindex)
-{
-	int r;
-
-	if (cache->ifindex == 0 || strcmp(cache->name, name) != 0) {
-		r = fl_link_find_index(rtnl, name, ret_ifindex);
-		if (r < 0)
-			return r;
-		cache->ifindex = *ret_ifindex;
-		memcpy(cache->name, name, strlen(name) + 1);
-	}
-	*ret_ifindex = cache->ifindex;
-	return 0;
-}
-
 /* writes a route's operation into an error that holds the kernel's answer */
 static int wrap(struct flannel_error **error, int code, const char *verb, const struct fl_route *route)
 {
@@ -130,21 +105,14 @@ static int put_route(struct nl_msg *message, enum fl_verb verb, const struct fl_
 }
 
 /* Makes the request for a route. Errors have no operation yet. */
-static int make_message(struct fl_rtnl *rtnl, struct link_cache *cache, enum fl_verb verb, uint16_t flags,
-			const struct fl_route *route, struct nl_msg **ret_message, struct flannel_error **ret_error)
+static int make_message(enum fl_verb verb, uint16_t flags, const struct fl_route *route, uint32_t ifindex,
+			struct nl_msg **ret_message, struct flannel_error **ret_error)
 {
 	const struct rtmsg header = make_header(verb, route);
 	FL_CLEANUP(fl_rtnl_message_freep) struct nl_msg *message = NULL;
-	uint32_t ifindex = 0;
-	int r;
 
 	if (fl_rtnl_address_len(route->dst.family) == 0 || route->dst.plen > 8 * fl_rtnl_address_len(route->dst.family))
 		return fl_error_set(ret_error, -EINVAL, "rtnl", "it has no destination", "%s", "");
-	if (route->link[0]) {
-		r = resolve_name(rtnl, cache, route->link, &ifindex);
-		if (r < 0)
-			return fl_error_set(ret_error, r, "rtnl", NULL, "%s", "");
-	}
 	message = fl_rtnl_message(verb == FL_VERB_DELETE ? RTM_DELROUTE : RTM_NEWROUTE, flags, &header, sizeof(header));
 	if (!message || put_route(message, verb, route, ifindex) < 0)
 		return fl_error_oom(ret_error);
@@ -164,6 +132,12 @@ static uint16_t flags_of(enum fl_verb verb)
 		break;
 	}
 	return 0;
+}
+
+int fl_route_make_message(enum fl_verb verb, const struct fl_route *route, uint32_t ifindex,
+			  struct nl_msg **ret_message, struct flannel_error **ret_error)
+{
+	return make_message(verb, flags_of(verb), route, ifindex, ret_message, ret_error);
 }
 
 /* for messages */
@@ -202,10 +176,13 @@ static int execute(struct fl_rtnl *rtnl, enum fl_verb verb, uint16_t flags, cons
 {
 	FL_CLEANUP(fl_rtnl_message_freep) struct nl_msg *message = NULL;
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
-	struct link_cache cache = {0};
-	int r;
+	uint32_t ifindex = 0;
+	int r = route->link[0] ? fl_link_find_index(rtnl, route->link, &ifindex) : 0;
 
-	r = make_message(rtnl, &cache, verb, flags, route, &message, &error);
+	if (r < 0)
+		fl_error_set(&error, r, "rtnl", NULL, "%s", "");
+	if (r == 0)
+		r = make_message(verb, flags, route, ifindex, &message, &error);
 	if (r == 0)
 		r = fl_rtnl_request(rtnl, message, NULL, NULL, &error, "%s", "");
 	r = conclude(verb, route, r, &error);
@@ -223,76 +200,4 @@ int fl_route_execute(struct fl_rtnl *rtnl, enum fl_verb verb, const struct fl_ro
 int fl_route_append(struct fl_rtnl *rtnl, const struct fl_route *route, struct flannel_error **ret_error)
 {
 	return execute(rtnl, FL_VERB_CREATE, NLM_F_CREATE, route, ret_error);
-}
-
-/* A part of a batch: messages that could be made, and which operation each is. */
-struct chunk {
-	size_t n;
-	struct nl_msg *messages[CHUNK];
-	size_t operations[CHUNK];
-	int results[CHUNK];
-	struct flannel_error *errors[CHUNK];
-};
-
-/* Makes the messages for operations from first on; those that cannot be made have their result already. */
-static size_t fill(struct fl_rtnl *rtnl, struct link_cache *cache, struct chunk *chunk,
-		   const struct fl_operation *operations, size_t first, size_t n_operations, int *results,
-		   struct flannel_error **errors)
-{
-	size_t i = first;
-
-	chunk->n = 0;
-	for (; i < n_operations && chunk->n < CHUNK; i++) {
-		const struct fl_operation *operation = &operations[i];
-		struct flannel_error **error = errors ? &errors[i] : NULL;
-		const struct fl_route *route = &operation->object.route;
-
-		if (operation->object.type != FL_OBJECT_ROUTE) {
-			results[i] = fl_error_set(error, -EINVAL, "argument", NULL, "not a route");
-			continue;
-		}
-		results[i] = make_message(rtnl, cache, operation->verb, flags_of(operation->verb), route,
-					  &chunk->messages[chunk->n], error);
-		if (results[i] < 0)
-			results[i] = conclude(operation->verb, route, results[i], error);
-		else
-			chunk->operations[chunk->n++] = i;
-	}
-	return i;
-}
-
-/* hands results over to their operations, and frees the messages */
-static void settle(struct chunk *chunk, const struct fl_operation *operations, int *results,
-		   struct flannel_error **errors)
-{
-	for (size_t k = 0; k < chunk->n; k++) {
-		size_t i = chunk->operations[k];
-
-		fl_rtnl_message_free(chunk->messages[k]);
-		results[i] = conclude(operations[i].verb, &operations[i].object.route, chunk->results[k],
-				      errors ? &chunk->errors[k] : NULL);
-		if (errors)
-			errors[i] = FL_TAKE(chunk->errors[k]);
-	}
-}
-
-int fl_route_execute_batch(struct fl_rtnl *rtnl, const struct fl_operation *operations, size_t n_operations,
-			   int *results, struct flannel_error **errors, struct flannel_error **ret_error)
-{
-	FL_CLEANUP(fl_freep) struct chunk *chunk = calloc(1, sizeof(*chunk));
-	struct link_cache cache = {0};
-	size_t done = 0;
-	int r = 0;
-
-	for (size_t i = 0; i < n_operations; i++)
-		results[i] = -EIO;
-	if (!chunk)
-		return fl_error_oom(ret_error);
-	while (done < n_operations && r == 0) {
-		done = fill(rtnl, &cache, chunk, operations, done, n_operations, results, errors);
-		r = fl_rtnl_batch(rtnl, chunk->messages, chunk->n, chunk->results, errors ? chunk->errors : NULL,
-				  ret_error);
-		settle(chunk, operations, results, errors);
-	}
-	return r;
 }

@@ -2,7 +2,7 @@
 #ifndef FL_SYS_RTNL_ROUTE_H
 #define FL_SYS_RTNL_ROUTE_H
 
-/* Routes, one or many at a time. */
+/* Routes, one at a time; many go through sys/execute.h. */
 
 #include "domain/object.h"
 #include "sys/rtnl.h"
@@ -20,12 +20,9 @@ int fl_route_execute(struct fl_rtnl *rtnl, enum fl_verb verb, const struct fl_ro
  * 0, or -EEXIST for the very same route. */
 int fl_route_append(struct fl_rtnl *rtnl, const struct fl_route *route, struct flannel_error **ret_error);
 
-/*
- * Carries out many: results[i] and errors[i] (complete, with the operation) for each; the order is kept. Return: 0, or negative
- * if the socket failed (then results[i] is -EIO for what has no answer; it was not tried, or its answer got lost).
- */
-int fl_route_execute_batch(struct fl_rtnl *rtnl, const struct fl_operation *operations, size_t n_operations,
-			   int *results, struct flannel_error **errors, struct flannel_error **ret_error);
+/* the request for one operation on a route whose link, if it names one, has that index; errors have no operation yet */
+int fl_route_make_message(enum fl_verb verb, const struct fl_route *route, uint32_t ifindex,
+			  struct nl_msg **ret_message, struct flannel_error **ret_error);
 
 /* which routes a list has; zero in a field means any */
 struct fl_route_filter {

@@ -21,6 +21,7 @@
 #include "sys/rtnl_bridge_vlan.h"
 #include "sys/rtnl_exchange.h"
 #include "sys/rtnl_link.h"
+#include "sys/rtnl_neighbour.h"
 #include "sys/rtnl_netconf.h"
 #include "sys/rtnl_qdisc.h"
 #include "sys/rtnl_route.h"
@@ -91,6 +92,13 @@ static void check_prefix(const struct flannel_prefix *prefix)
 		(prefix->family == AF_INET6 && prefix->plen <= 128));
 }
 
+/* a neighbour or an FDB entry */
+static void check_entry(const struct fl_object *object)
+{
+	check_name(fl_object_get_link(object));
+	check_prefix(object->type == FL_OBJECT_FDB ? &object->fdb.dst : &object->neighbour.address);
+}
+
 static void on_change(void *userdata, const struct fl_change *change)
 {
 	(void)userdata;
@@ -100,6 +108,9 @@ static void on_change(void *userdata, const struct fl_change *change)
 		break;
 	case FL_CHANGE_ADDRESS:
 		check_prefix(&change->address.address);
+		break;
+	case FL_CHANGE_ENTRY:
+		check_entry(&change->entry);
 		break;
 	case FL_CHANGE_ROUTE:
 		check_name(change->route.link);
@@ -172,6 +183,7 @@ static void ask_one(struct fl_rtnl *rtnl, unsigned int which, struct flannel_err
 	const struct fl_nft_place place = {.family = "ip", .table = "t"};
 	const struct flannel_prefix dst = {.family = AF_INET, .plen = 32, .addr = {192, 0, 2, 1}};
 	struct fl_nft_element *elements = NULL;
+	struct fl_object *entries = NULL;
 	struct fl_route_lookup lookup;
 	struct fl_filters filters;
 	struct fl_link_info link;
@@ -201,12 +213,18 @@ static void ask_one(struct fl_rtnl *rtnl, unsigned int which, struct flannel_err
 	case 6:
 		(void)fl_nft_element_list(rtnl, &place, "s", &elements, &n, error);
 		break;
+	case 7:
+		if (fl_neighbour_list(rtnl, AF_BRIDGE, 2, "eth0", &entries, &n, error) == 0)
+			for (size_t i = 0; i < n; i++)
+				check_entry(&entries[i]);
+		break;
 	default:
 		(void)fl_nft_has_table(rtnl, &place, error);
 		break;
 	}
 	free(names);
 	free(elements);
+	free(entries);
 }
 
 /* gives all messages the number of the question that will be asked */
@@ -247,7 +265,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2 || size - 1 > sizeof(datagram))
 		return 0;
-	who = data[0] % 16;
+	who = data[0] % 17;
 	size--;
 	memcpy(datagram, data + 1, size);
 	require(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);

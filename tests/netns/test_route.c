@@ -9,6 +9,7 @@
 
 #include "sandbox.h"
 #include "sys/rtnl_link.h"
+#include "sys/execute.h"
 #include "sys/rtnl_route.h"
 
 #define OURS 241
@@ -395,7 +396,7 @@ Test(route, batch_of_thousands_where_some_fail)
 			object->route = operations[i - 1].object.route;
 	}
 	operations[0].object.type = FL_OBJECT_SYSCTL;
-	cr_assert_eq(fl_route_execute_batch(rtnl, operations, N, results, errors, &error), 0);
+	cr_assert_eq(fl_execute(rtnl, operations, N, results, errors, &error), 0);
 	cr_expect_null(error);
 	for (int i = 0; i < N; i++) {
 		static const int expected[10] = {[3] = -ENETUNREACH, [5] = -ENODEV, [7] = -EEXIST};
@@ -410,7 +411,7 @@ Test(route, batch_of_thousands_where_some_fail)
 		else if (i > 0)
 			sandbox_expect_error(&errors[i], code, part[i % 10]);
 	}
-	sandbox_expect_error(&errors[0], -EINVAL, "not a route");
+	sandbox_expect_error(&errors[0], -EINVAL, "no part of a batch");
 	cr_assert_eq(list(rtnl, AF_INET, OURS, &found), N - 3 * N / 10 - 1);
 	sandbox_expect("3499", "ip -j route show proto 241 | jq length");
 
@@ -418,11 +419,11 @@ Test(route, batch_of_thousands_where_some_fail)
 	for (int i = 0; i < N; i++)
 		operations[i].verb = FL_VERB_DELETE;
 	operations[0].object.type = FL_OBJECT_ROUTE;
-	cr_assert_eq(fl_route_execute_batch(rtnl, operations, N, results, NULL, NULL), 0);
+	cr_assert_eq(fl_execute(rtnl, operations, N, results, NULL, NULL), 0);
 	for (int i = 0; i < N; i++)
 		cr_expect_eq(results[i], 0, "operation %d: %d", i, results[i]);
 	cr_expect_eq(list(rtnl, AF_INET, OURS, &left), 0);
-	cr_expect_eq(fl_route_execute_batch(rtnl, NULL, 0, NULL, NULL, NULL), 0);
+	cr_expect_eq(fl_execute(rtnl, NULL, 0, NULL, NULL, NULL), 0);
 }
 
 Test(route, batch_keeps_the_order)
@@ -439,7 +440,7 @@ Test(route, batch_keeps_the_order)
 	struct flannel_error *errors[FL_N_ELEMENTS(operations)] = {NULL};
 	int results[FL_N_ELEMENTS(operations)];
 
-	cr_assert_eq(fl_route_execute_batch(rtnl, operations, FL_N_ELEMENTS(operations), results, errors, NULL), 0);
+	cr_assert_eq(fl_execute(rtnl, operations, FL_N_ELEMENTS(operations), results, errors, NULL), 0);
 	cr_expect(results[0] == 0 && results[1] == 0 && results[2] == 0);
 	cr_expect_eq(results[3], -EEXIST);
 	sandbox_expect_error(&errors[3], -EEXIST, "add route 10.244.2.0/24 via 192.0.2.3 dev up0: File exists");
