@@ -36,7 +36,8 @@ void cni_attach_config_clear(struct cni_attach_config *config);
 int cni_attach_config_read(const struct cni_request *request, struct cni_attach_config *config,
 			   struct cni_error *error);
 
-/* what ADD needs besides: a masquerade backend that is known, and a version that can tell the result */
+/* What ADD needs besides: a masquerade backend that is known, an MTU that the kernel takes, and a version that can tell the
+ * result. It is looked at before the IPAM plugin gives out an address for nothing. */
 int cni_attach_config_check(const struct cni_request *request, const struct cni_attach_config *config,
 			    struct cni_error *error);
 

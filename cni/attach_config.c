@@ -9,6 +9,10 @@
 #include "decode.h"
 #include "result.h"
 
+/* of bridges and veth pairs */
+#define MTU_MIN 68U
+#define MTU_MAX 65535U
+
 void cni_attach_config_clear(struct cni_attach_config *config)
 {
 	free(config->mac_argument);
@@ -70,5 +74,8 @@ int cni_attach_config_check(const struct cni_request *request, const struct cni_
 	    strcmp(backend, "nftables") != 0)
 		return cni_fail(error, CNI_ERROR_INTERNAL,
 				"ipMasqBackend is \"%s\", expected \"iptables\" or \"nftables\"", backend);
+	if (config->mtu != 0 && (config->mtu < MTU_MIN || config->mtu > MTU_MAX))
+		return cni_fail(error, CNI_ERROR_INTERNAL, "mtu is %u, expected %u to %u, or 0", config->mtu, MTU_MIN,
+				MTU_MAX);
 	return cni_result_check_version(config->ipam[0] != '\0', request->version, error);
 }

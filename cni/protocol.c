@@ -14,6 +14,7 @@
 #include "decode.h"
 #include "environment.h"
 #include "print.h"
+#include "unique_keys.h"
 #include "version.h"
 
 /* how long VERSION waits for a configuration, which it does not need */
@@ -134,6 +135,8 @@ static int read_stdin(struct cni_request *request, struct text *text, struct jso
 	if (!json_object_is_type(*ret_config, json_type_object))
 		return cni_fail(error, CNI_ERROR_DECODING,
 				"network configuration: expected an object, such as {\"name\": ...}");
+	if (cni_unique_keys_restore(text->bytes, text->len, *ret_config, error) < 0)
+		return -1;
 	request->config = *ret_config;
 	request->text = text->bytes;
 	request->text_len = text->len;

@@ -78,3 +78,82 @@ int cni_unique_keys_check(const char *text, size_t len, const char *key, struct 
 	json_object_put(scan.seen);
 	return r;
 }
+
+/* the first byte from at on that is no white space; len at the end */
+static size_t skip_blanks(const char *text, size_t len, size_t at)
+{
+	while (at < len && memchr(" \t\r\n", text[at], 4))
+		at++;
+	return at;
+}
+
+/* length of the scalar that begins at at; 0 for null, a list or an object */
+static size_t scalar_length(const char *text, size_t len, size_t at)
+{
+	size_t end = at;
+
+	if (at >= len || memchr("{[n", text[at], 3))
+		return 0;
+	if (text[at] == '"')
+		return string_length(text + at);
+	while (end < len && !memchr(",}] \t\r\n", text[end], 7))
+		end++;
+	return end - at;
+}
+
+/* The key at at, n bytes long: if it is null in the object now, it gets the value that stands here. */
+static int restore_one(const char *text, size_t len, size_t at, size_t n, struct json_object *nulls,
+		       struct json_object *object, struct cni_error *error)
+{
+	CNI_CLEANUP(cni_json_putp) struct json_object *name = NULL;
+	CNI_CLEANUP(cni_json_putp) struct json_object *value = NULL;
+	size_t start = skip_blanks(text, len, skip_blanks(text, len, at + n) + 1);
+	size_t value_len = scalar_length(text, len, start);
+
+	if (value_len == 0)
+		return 0;
+	if (cni_json_parse(text + at, n, &name, error) < 0)
+		return -1;
+	if (!json_object_object_get_ex(nulls, json_object_get_string(name), NULL))
+		return 0;
+	if (cni_json_parse(text + start, value_len, &value, error) < 0)
+		return -1;
+	if (json_object_object_add(object, json_object_get_string(name), value) < 0)
+		return cni_fail_oom(error);
+	value = NULL;
+	return 0;
+}
+
+/* the members that are null, as the keys of an object, which stays NULL without any */
+static int find_nulls(struct json_object *object, struct json_object **nulls, struct cni_error *error)
+{
+	json_object_object_foreach(object, key, value)
+	{
+		if (value)
+			continue;
+		if (!*nulls)
+			*nulls = json_object_new_object();
+		if (!*nulls || json_object_object_add(*nulls, key, NULL) < 0)
+			return cni_fail_oom(error);
+	}
+	return 0;
+}
+
+int cni_unique_keys_restore(const char *text, size_t len, struct json_object *object, struct cni_error *error)
+{
+	CNI_CLEANUP(cni_json_putp) struct json_object *nulls = NULL;
+	int depth = 0;
+	size_t n;
+	int r = find_nulls(object, &nulls, error);
+
+	for (size_t at = 0; nulls && at < len && r == 0; at += n) {
+		n = text[at] == '"' ? string_length(text + at) : 1;
+		if (text[at] == '{' || text[at] == '[')
+			depth++;
+		else if (text[at] == '}' || text[at] == ']')
+			depth--;
+		else if (n > 1 && depth == 1 && is_key(text, len, at + n))
+			r = restore_one(text, len, at, n, nulls, object, error);
+	}
+	return r;
+}

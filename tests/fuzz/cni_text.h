@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "decode.h"
 #include "require.h"
+#include "unique_keys.h"
 
 /* the bytes with a final zero; a zero among them ends the text, as it does in the environment */
 static inline char *text_of(const uint8_t *data, size_t size)
@@ -39,7 +40,8 @@ static inline struct json_object *object_of(const uint8_t *data, size_t size)
 	struct cni_error error = {0};
 
 	if (told(cni_json_parse((const char *)data, size, &object, &error), &error) &&
-	    json_object_is_type(object, json_type_object))
+	    json_object_is_type(object, json_type_object) &&
+	    told(cni_unique_keys_restore((const char *)data, size, object, &error), &error))
 		return object;
 	json_object_put(object);
 	return NULL;

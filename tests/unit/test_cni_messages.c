@@ -253,6 +253,8 @@ Test(cni_messages, bridge)
 		{"{" NAME ", \"mtu\": \"1500\"}", 999, "mtu is \"1500\", expected an integer", NULL},
 		{"{" NAME ", \"mtu\": 1500.0}", 999, "mtu is 1500.0, expected an integer", NULL},
 		{"{" NAME ", \"mtu\": -1}", 999, "mtu is -1, expected 0 to ...", NULL},
+		{"{" NAME ", \"mtu\": 67}", 999, "mtu is 67, expected 68 to 65535, or 0", NULL},
+		{"{" NAME ", \"mtu\": 65536}", 999, "mtu is 65536, expected 68 to 65535, or 0", NULL},
 		{"{" NAME ", \"vlan\": 4095}", 999, "vlan is 4095, expected 0 to 4094", NULL},
 		{"{" NAME ", \"vlan\": -1}", 999, "vlan is -1, expected 0 to 4094", NULL},
 		{"{" NAME ", \"vlanTrunk\": {}}", 999, "vlanTrunk is {}, expected a list", NULL},

@@ -217,6 +217,36 @@ Test(cni_tuning, unique_keys)
 	}
 }
 
+Test(cni_tuning, keys_that_null_hides)
+{
+	const struct {
+		const char *text, *restored;
+	} cases[] = {
+		{"{}", "{}"},
+		{"{\"a\":null}", "{\"a\":null}"},
+		{"{\"a\":true,\"a\":null}", "{\"a\":true}"},
+		{"{ \"a\" : \"x\\\"y\" , \"b\" : 1 , \"a\" : null }", "{\"a\":\"x\\\"y\",\"b\":1}"},
+		{"{\"a\":1,\"a\":-2.5e1,\"a\":null,\"\\u0061\":null}", "{\"a\":-2.5e1}"},
+		{"{\"a\":null,\"a\":\"n\",\"c\":null}", "{\"a\":\"n\",\"c\":null}"},
+		/* a later value counts, other cases of the key are other keys here, and lists and objects are emptied */
+		{"{\"a\":1,\"a\":null,\"a\":2}", "{\"a\":2}"},
+		{"{\"A\":1,\"a\":null}", "{\"A\":1,\"a\":null}"},
+		{"{\"a\":[1],\"a\":null,\"b\":{\"c\":1},\"b\":null}", "{\"a\":null,\"b\":null}"},
+		{"{\"a\":{\"b\":1,\"b\":null},\"b\":null}", "{\"a\":{\"b\":null},\"b\":null}"},
+		{"{\"x\":\"a\",\"y\":\":\",\"a\":null}", "{\"x\":\"a\",\"y\":\":\",\"a\":null}"},
+	};
+
+	for (size_t i = 0; i < N_CASES(cases); i++) {
+		CNI_CLEANUP(cni_error_clear) struct cni_error error = {0};
+		CNI_CLEANUP(cni_json_putp) struct json_object *object = NULL;
+
+		cr_assert_eq(cni_json_parse(cases[i].text, strlen(cases[i].text), &object, &error), 0);
+		cr_expect_eq(cni_unique_keys_restore(cases[i].text, strlen(cases[i].text), object, &error), 0);
+		cr_expect_str_eq(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN), cases[i].restored,
+				 "%s", cases[i].text);
+	}
+}
+
 Test(cni_tuning, expressions)
 {
 	const struct {

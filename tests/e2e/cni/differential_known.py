@@ -19,7 +19,6 @@ DIFFERENCES = [
     ("tuning-m*", "steps/*/state", "failed-add"),
     # IPAM before the interfaces
     ("bridge-vlan", "steps/*/state*", "ipam-first"),
-    ("bridge-mtu-refused", "steps/*/state*", "ipam-first"),
     ("bridge-name-taken", "steps/*/state*", "ipam-first"),
     ("bridge-ifname-taken", "steps/*/state/files*", "ipam-first"),
     # DEL
