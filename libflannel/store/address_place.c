@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 
@@ -17,6 +18,9 @@
 
 /* <device>-<inode> in hexadecimal digits */
 #define NAME_SIZE 40
+
+/* An index that was written since is nobody's to sweep: perhaps its directory just cannot be seen from here. */
+#define QUIET_SEC 3600
 
 /* writes the name of a directory's index */
 static void format_name(const struct stat *status, char *buf, size_t size)
@@ -40,7 +44,8 @@ static int open_strictly(const char *path, int flags)
 	return fd;
 }
 
-/* Does an index belong to a directory that is where the index says, and is still that one? Without a path it has no use. */
+/* Does an index belong to a directory that is where the index says, and is still that one? Or is it too early to tell? Without a path
+ * it has no use. */
 static bool is_in_use(int folder_fd, const char *name)
 {
 	FL_CLEANUP(fl_closep) int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -48,8 +53,8 @@ static bool is_in_use(int folder_fd, const char *name)
 	char expected[NAME_SIZE];
 	struct stat status;
 
-	if (fd < 0)
-		return errno != ENOENT;
+	if (fd < 0 || fstat(fd, &status) < 0 || time(NULL) - status.st_mtim.tv_sec < QUIET_SEC)
+		return true;
 	if (read(fd, path, sizeof(path)) != (ssize_t)sizeof(path) || path[0] != '/' || path[sizeof(path) - 1] != '\0')
 		return false;
 	if (stat(path, &status) < 0)

@@ -22,7 +22,7 @@
  * To make one takes the chance to sweep, and to remove what earlier versions had, <parent>/.flannel/<name>. */
 int fl_address_place_open(const struct fl_address_directory *directory, const struct stat *status);
 
-/* removes the indexes whose directory is gone, as far as can be seen from here */
+/* removes the indexes whose directory is gone, as far as can be seen from here, if nobody has written them for an hour */
 void fl_address_place_sweep(void);
 
 #endif
