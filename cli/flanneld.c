@@ -19,6 +19,7 @@
 #include "netconf_file.h"
 #include "notify.h"
 #include "options.h"
+#include "store_uri.h"
 
 /* besides EXIT_SUCCESS and EXIT_FAILURE: the command line is wrong */
 #define EXIT_USAGE 2
@@ -91,16 +92,39 @@ static void give_signals_back(const struct daemon *daemon)
 	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* opens the store; options_check() has made sure that it is the embedded one */
+/* opens the store that the flags ask for */
 static int open_store(struct daemon *daemon, struct flannel_error **ret_error)
 {
-	CLEANUP_FREE char *uri = NULL;
+	enum options_store store = OPTIONS_STORE_EMBEDDED;
+	char *uri;
+	int r = options_select_store(daemon->options, &store, ret_error);
 
-	if (asprintf(&uri, "embedded:%s", daemon->options->store_path) < 0) {
-		uri = NULL;
+	if (r < 0)
+		return r;
+	if (store == OPTIONS_STORE_ETCD)
+		daemon->source.store_path = daemon->options->etcd_endpoints;
+	uri = store_uri_format(daemon->options, store);
+	if (!uri)
 		return flannel_error_new(ret_error, -ENOMEM, "store", "open the store", NULL, 0);
+	r = flannel_store_open(daemon->context, uri, &daemon->store, ret_error);
+	store_uri_free(uri);
+	return r;
+}
+
+/* puts a configuration into the store, however long it takes until that answers; signals still end the process at once */
+static int store_net_config(const struct daemon *daemon, const char *text, struct flannel_error **ret_error)
+{
+	for (;;) {
+		CLEANUP_ERROR struct flannel_error *error = NULL;
+		int r = flannel_store_set_config_sync(daemon->store, text, NET_CONFIG_DEADLINE_MS, &error);
+
+		if (r != -ETIMEDOUT) {
+			*ret_error = TAKE(error);
+			return r;
+		}
+		logger_write(daemon->logger, FLANNEL_LOG_WARNING, "store", "%s; trying again",
+			     flannel_error_get_message(error));
 	}
-	return flannel_store_open(daemon->context, uri, &daemon->store, ret_error);
 }
 
 /* puts the network configuration's file into the store, if it was named */
@@ -114,7 +138,7 @@ static int apply_net_config(struct daemon *daemon, struct flannel_error **ret_er
 	r = netconf_file_read(daemon->options->net_config_path, &text, ret_error);
 	if (r < 0)
 		return r;
-	r = flannel_store_set_config_sync(daemon->store, text, NET_CONFIG_DEADLINE_MS, ret_error);
+	r = store_net_config(daemon, text, ret_error);
 	if (r > 0)
 		logger_write(daemon->logger, FLANNEL_LOG_INFO, "store", "stored the network configuration of %s",
 			     daemon->options->net_config_path);

@@ -136,11 +136,10 @@ static int check_store(const struct options *options, struct flannel_error **ret
 	enum options_store store = OPTIONS_STORE_EMBEDDED;
 	int r = options_select_store(options, &store, ret_error);
 
-	if (r < 0 || store == OPTIONS_STORE_EMBEDDED)
+	if (r < 0 || store != OPTIONS_STORE_KUBE)
 		return r;
 	return refuse(ret_error, -EOPNOTSUPP, "choose the store",
-		      store == OPTIONS_STORE_ETCD ? "leases in etcd are not supported by this version"
-						  : "leases in Kubernetes are not supported by this version");
+		      "leases in Kubernetes are not supported by this version");
 }
 
 int options_check(const struct options *options, struct flannel_error **ret_error)

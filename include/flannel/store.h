@@ -119,6 +119,10 @@ struct flannel_store_ops {
  * @context:   context; the store takes a reference.
  * @uri:       "embedded:/var/lib/flannel/leases.db": a SQLite file on a local disk, shared by the nodes of one
  *             machine; made, with its directory (0700), if missing.
+ *             "etcd:http://192.0.2.1:2379,http://192.0.2.2:2379?prefix=/coreos.com/network": an etcd cluster (3.4 or
+ *             newer) with flannel's keys and values, behind "?" and with "&" between them cafile, certfile, keyfile
+ *             (PEM files), username and password, all percent-encoded. Nobody is asked yet: that a cluster does not
+ *             answer is told as FLANNEL_STORE_LOST. It may start threads that resolve names.
  * @ret_store: set on success; owned by the caller, see flannel_store_unref().
  * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
  *
@@ -126,6 +130,7 @@ struct flannel_store_ops {
  *
  * Return: 0, or negative with nothing changed:
  *   -EINVAL      NULL, or no URI of the form above
+ *   -ENOSYS      libcurl lacks what is needed
  *   -ENOPKG      no fitting module is installed; the message names file, package and version
  *   -EOPNOTSUPP  the file system cannot lock or map the file (the message names it)
  *   -ENOENT (a dangling link), -ENOTDIR, -EISDIR, -EACCES, -EROFS, -ENOSPC, -EMFILE  from the system

@@ -434,7 +434,8 @@ Test(cli_flags, checks_name_the_flag)
 		{{"--iface-regex=eth"}, -EOPNOTSUPP, "--iface-regex"},
 		{{"--iface-can-reach=192.0.2.1"}, -EOPNOTSUPP, "--iface-can-reach"},
 		{{"--kube-subnet-mgr"}, -EOPNOTSUPP, "Kubernetes are not supported"},
-		{{"--etcd-prefix=/x"}, -EOPNOTSUPP, "etcd are not supported"},
+		{{"--etcd-prefix=/x"}, 0, ""},
+		{{"--store=etcd"}, 0, ""},
 	};
 
 	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {

@@ -231,8 +231,8 @@ static int send_login(struct fl_etcd_client *client, struct flannel_error **ret_
 		.silence_ms = client->call_timeout_ms,
 	};
 	Etcd__AuthenticateRequest message = ETCD__AUTHENTICATE_REQUEST__INIT;
-	uint8_t *bytes;
-	size_t len;
+	uint8_t *bytes = NULL;
+	size_t len = 0;
 	int r;
 
 	message.name = client->address->username;
@@ -321,7 +321,7 @@ int fl_etcd_client_stream(struct fl_etcd_client *client, const char *path, const
 		.silence_ms = silence_ms,
 	};
 	FL_CLEANUP(fl_freep) uint8_t *bytes = NULL;
-	size_t len;
+	size_t len = 0;
 	int r;
 
 	r = pack(first, &bytes, &len, ret_error);
@@ -352,7 +352,7 @@ int fl_etcd_client_stream_ended(struct fl_etcd_client *client, size_t endpoint, 
 int fl_etcd_send(struct fl_grpc_call *call, const ProtobufCMessage *message, struct flannel_error **ret_error)
 {
 	FL_CLEANUP(fl_freep) uint8_t *bytes = NULL;
-	size_t len;
+	size_t len = 0;
 	int r;
 
 	r = pack(message, &bytes, &len, ret_error);

@@ -11,7 +11,7 @@
 
 /* pauses between tries: doubled from the first to the longest */
 #define PAUSE_FIRST_NS (50 * FL_NSEC_PER_MSEC)
-#define PAUSE_LONGEST_NS (1 * FL_NSEC_PER_SEC)
+#define PAUSE_LONGEST_NS (600 * FL_NSEC_PER_MSEC)
 #define PAUSE_REFUSED_NS (5 * FL_NSEC_PER_SEC) /* a login, or reading at all: somebody has to do something about it */
 
 struct fl_etcd {

@@ -10,7 +10,7 @@
  * has ended: the new one counts.
  *
  * Nothing waits. A call that fails is repeated at once, at the next endpoint if there are several; when that came to nothing at all of
- * them the store is LOST, and tried again after pauses that grow to a second. Requests stay in the queue meanwhile, in order. What etcd
+ * them the store is LOST, and tried again after pauses that grow to half a second. Requests stay in the queue meanwhile, in order. What etcd
  * understands and refuses (no permission, no space) is the reply to the request.
  */
 

@@ -148,6 +148,8 @@ static CURLcode set_connection(struct fl_grpc_call *call, const char *url)
 	SET(CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_SEC);
 	SET(CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SEC);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	/* files are read for each connection, so that new ones count without a restart */
+	SET(CURLOPT_CA_CACHE_TIMEOUT, 0L);
 	if (grpc->cafile)
 		SET(CURLOPT_CAINFO, grpc->cafile);
 	if (grpc->certfile)

@@ -65,6 +65,10 @@ struct fl_etcd_request *fl_etcd_request_free(struct fl_etcd_request *request);
 /* begins with it, or goes on after a failure */
 int fl_etcd_request_run(struct fl_etcd_request *request, struct flannel_error **ret_error);
 
+/* the answer to a step: what request_send.c asks with */
+void fl_etcd_request_take(void *userdata, const struct fl_grpc_status *status, const ProtobufCMessage *reply,
+			  struct flannel_error *error);
+
 FL_DEFINE_CLEANUP(struct fl_etcd_request *, fl_etcd_request_free)
 
 #endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "store_uri.h"
+
+#include <string.h>
+
+#include "cleanup.h"
+
+/* what stands for itself in a value; everything else is percent-encoded */
+static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+
+/* writes a value */
+static void put_encoded(FILE *stream, const char *value)
+{
+	for (; *value; value++) {
+		if (strchr(plain, *value))
+			(void)fputc(*value, stream);
+		else
+			(void)fprintf(stream, "%%%02X", (unsigned int)(unsigned char)*value);
+	}
+}
+
+/* etcd's endpoints and how they are used */
+static void put_etcd(FILE *stream, const struct options *options)
+{
+	const struct {
+		const char *key;
+		const char *value;
+	} settings[] = {
+		{"cafile", options->etcd_cafile},     {"certfile", options->etcd_certfile},
+		{"keyfile", options->etcd_keyfile},   {"username", options->etcd_username},
+		{"password", options->etcd_password},
+	};
+
+	(void)fprintf(stream, "etcd:%s?prefix=", options->etcd_endpoints);
+	put_encoded(stream, options->etcd_prefix);
+	for (size_t i = 0; i < N_ELEMENTS(settings); i++) {
+		if (!*settings[i].value)
+			continue;
+		(void)fprintf(stream, "&%s=", settings[i].key);
+		put_encoded(stream, settings[i].value);
+	}
+}
+
+char *store_uri_format(const struct options *options, enum options_store store)
+{
+	char *uri = NULL;
+	size_t len = 0;
+	FILE *stream = open_memstream(&uri, &len);
+
+	if (!stream)
+		return NULL;
+	if (store == OPTIONS_STORE_ETCD)
+		put_etcd(stream, options);
+	else
+		(void)fprintf(stream, "embedded:%s", options->store_path);
+	if (fclose(stream) == 0)
+		return uri;
+	store_uri_free(uri);
+	return NULL;
+}
+
+void store_uri_free(char *uri)
+{
+	if (uri)
+		explicit_bzero(uri, strlen(uri));
+	free(uri);
+}
