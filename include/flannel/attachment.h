@@ -29,7 +29,8 @@ struct flannel_attachment;
 
 /**
  * enum flannel_attachment_flags - how to attach
- * @FLANNEL_ATTACHMENT_GATEWAY:         the bridge gets each network's gateway address, and forwarding is switched on.
+ * @FLANNEL_ATTACHMENT_GATEWAY:         the bridge gets each network's gateway address, and forwarding is switched on. The
+ *                                      container does not ask other routers to introduce themselves.
  * @FLANNEL_ATTACHMENT_DEFAULT_GATEWAY: GATEWAY, and the container's default route goes there.
  * @FLANNEL_ATTACHMENT_FORCE_ADDRESS:   other addresses of the bridge that are in the way are removed.
  * @FLANNEL_ATTACHMENT_HAIRPIN:         the container may reach itself through the bridge.

@@ -227,19 +227,36 @@ static int test_port(void *userdata, struct flannel_error **ret_error)
 	return r < 0 ? r : attach->host_info.operstate == IF_OPER_UP;
 }
 
-static int wait_for_port(struct attach *attach, struct flannel_error **ret_error)
+/* 1 when the container can send */
+static int test_container(void *userdata, struct flannel_error **ret_error)
+{
+	struct attach *attach = userdata;
+
+	return fl_pod_has_carrier(&attach->pod, ret_error);
+}
+
+/*
+ * Sets the node's end up, the last but for a new bridge's addresses: only now there is a carrier, and the kernel makes the
+ * link-local address, joins groups and solicits routers. It does that in a process of its own, which takes long where a thousand
+ * neighbours get each packet, and holds up who asks the kernel for anything meanwhile. So nothing is left to ask but whether both
+ * ends can send, which is before all that; older kernels take a moment for it.
+ */
+static int connect_ends(struct attach *attach, struct flannel_error **ret_error)
 {
 	struct flannel_context *context = attach->transaction.context;
-	int r;
+	const char *name = attach->host_info.name;
+	int r = fl_veth_set_up(&attach->transaction, &attach->host_info, ret_error);
 
-	if (attach->options.flags & FLANNEL_ATTACHMENT_LINK_DOWN)
-		return 0;
+	if (r < 0 || (attach->options.flags & FLANNEL_ATTACHMENT_LINK_DOWN))
+		return r;
 	r = fl_pod_wait(context, context->netns_fd, attach->transaction.node, test_port, attach, PORT_TIMEOUT_MS,
 			ret_error);
+	if (r >= 0)
+		r = fl_pod_wait(context, attach->pod.netns_fd, attach->pod.rtnl, test_container, attach,
+				PORT_TIMEOUT_MS, ret_error);
 	if (r == -ETIMEDOUT)
-		return fl_error_set_retryable(ret_error, r, AREA, "it does not come up", "wait for port %s",
-					      attach->host_info.name);
-	return r;
+		return fl_error_set_retryable(ret_error, r, AREA, "it does not come up", "wait for port %s", name);
+	return r < 0 || !attach->want->ipv6 ? r : fl_pod_wait_for_addresses(&attach->pod, ret_error);
 }
 
 /*
@@ -295,9 +312,10 @@ static int run_point(struct attach *attach, struct flannel_error **ret_error)
 	if (r >= 0)
 		r = configure_container(attach, ret_error);
 	if (r >= 0)
-		r = fl_pod_set_point_routes(&attach->pod, attach->want, ret_error);
+		r = connect_ends(attach, ret_error);
+	/* these have the address as their source, for which it must not be tentative */
 	if (r >= 0)
-		r = wait_for_port(attach, ret_error);
+		r = fl_pod_set_point_routes(&attach->pod, attach->want, ret_error);
 	return r < 0 ? r : make_point(attach, ret_error);
 }
 
@@ -314,7 +332,7 @@ static int run(struct attach *attach, struct flannel_error **ret_error)
 	if (r >= 0)
 		r = configure_container(attach, ret_error);
 	if (r >= 0)
-		r = wait_for_port(attach, ret_error);
+		r = connect_ends(attach, ret_error);
 	if (r >= 0)
 		r = make_gateway(attach, ret_error);
 	if (r >= 0)
@@ -377,6 +395,8 @@ int flannel_attachment_attach(struct flannel_context *context, const struct flan
 	attach.pod = (struct fl_pod){.context = context, .netns_fd = attach.options.netns_fd};
 	attach.pod.ifname = attach.options.ifname ? attach.options.ifname : "eth0";
 	attach.pod.dad = (attach.options.flags & FLANNEL_ATTACHMENT_DAD) != 0;
+	/* where the node is the gateway nobody would answer, and every container of the bridge would get the question */
+	attach.pod.solicits_routers = attachment->want.n_gateways == 0;
 	r = run(&attach, ret_error);
 	if (r >= 0)
 		fl_transaction_hand_over(&attach.transaction, &attachment->steps);

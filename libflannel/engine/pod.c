@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <linux/if.h>
 #include <linux/if_addr.h>
 
 #include "base/loop.h"
@@ -78,6 +79,8 @@ static int enter(void *userdata, struct flannel_error **ret_error)
 	if (pod->dad)
 		(void)set(directory, "ipv6", pod->ifname, "enhanced_dad", "1", true, NULL);
 	(void)set(directory, "ipv6", pod->ifname, "accept_dad", pod->dad ? "1" : "0", true, NULL);
+	if (!pod->solicits_routers)
+		(void)set(directory, "ipv6", pod->ifname, "router_solicitations", "0", true, NULL);
 	return entry->want->ipv6 ? enable_ipv6(pod, directory, ret_error) : 0;
 }
 
@@ -218,14 +221,28 @@ int fl_pod_configure(struct fl_pod *pod, const struct fl_attachment_want *want, 
 
 	if (r >= 0)
 		r = add_addresses(pod, want, ret_error);
-	/* without detection it ends at once, but not at the very moment at which the link goes up */
-	if (r >= 0 && want->ipv6) {
-		r = fl_pod_wait(pod->context, pod->netns_fd, pod->rtnl, test_dad, pod, DAD_TIMEOUT_MS, ret_error);
-		if (r == -ETIMEDOUT)
-			return fl_error_set_retryable(ret_error, r, AREA, "duplicate address detection did not end",
-						      "use the IPv6 addresses of %s", pod->ifname);
-	}
 	return r < 0 ? r : add_routes(pod, want, ret_error);
+}
+
+int fl_pod_wait_for_addresses(struct fl_pod *pod, struct flannel_error **ret_error)
+{
+	int r = fl_pod_wait(pod->context, pod->netns_fd, pod->rtnl, test_dad, pod, DAD_TIMEOUT_MS, ret_error);
+
+	if (r == -ETIMEDOUT)
+		return fl_error_set_retryable(ret_error, r, AREA, "duplicate address detection did not end",
+					      "use the IPv6 addresses of %s", pod->ifname);
+	return r;
+}
+
+int fl_pod_has_carrier(struct fl_pod *pod, struct flannel_error **ret_error)
+{
+	struct fl_link_info info;
+	int r = fl_link_get_by_index(pod->rtnl, pod->ifindex, &info, ret_error);
+
+	if (r == 0)
+		return fl_error_set(ret_error, -ENODEV, AREA, "it vanished", "wait for %s of the container",
+				    pod->ifname);
+	return r < 0 ? r : info.operstate == IF_OPER_UP;
 }
 
 /* takes back the route to an address's network that the kernel made along with it */

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
+
+#include <linux/if.h>
 
 #include "engine/bridge.h"
 #include "sys/netns.h"
@@ -72,8 +75,8 @@ static int create_once(struct fl_transaction *transaction, const struct fl_veth_
 /* everything about the pair that can be said before it is made */
 static void describe(const struct fl_veth_want *want, struct fl_link *link)
 {
-	*link = (struct fl_link){.kind = "veth", .up = true, .mtu = want->mtu};
-	link->set = FL_LINK_UP | FL_LINK_TXQLEN | (want->mtu ? FL_LINK_MTU : 0);
+	*link = (struct fl_link){.kind = "veth", .mtu = want->mtu};
+	link->set = FL_LINK_TXQLEN | (want->mtu ? FL_LINK_MTU : 0);
 	snprintf(link->peer_name, sizeof(link->peer_name), "%s", want->peer_name);
 	if (want->peer_mac)
 		link->peer_has_mac = fl_mac_parse(want->peer_mac, link->peer_mac) == 0;
@@ -84,9 +87,9 @@ static void describe(const struct fl_veth_want *want, struct fl_link *link)
 }
 
 /*
- * What is to be set while the other end is down: until it is up nothing can come in, and no address is made. This end has no use for
- * router advertisements (CVE-2020-10749), and as a bridge port none for an address, which would only cost time. Not noted for
- * undo: all this goes with the pair.
+ * What is to be set before this end is up: until then nothing can come in, and no address is made. This end has no use for router
+ * advertisements (CVE-2020-10749), and as a bridge port none for an address, which would only cost time. Not noted for undo: all
+ * this goes with the pair.
  */
 static int complete(struct fl_transaction *transaction, const struct fl_veth_want *want, const struct fl_link *link,
 		    const struct fl_link_info *info, struct flannel_error **ret_error)
@@ -119,6 +122,18 @@ int fl_veth_create(struct fl_transaction *transaction, const struct fl_veth_want
 		return fl_error_set_retryable(ret_error, -EEXIST, "attachment", "all names tried are taken",
 					      "find a name for a veth pair");
 	return r < 0 ? r : complete(transaction, want, &link, ret_info, ret_error);
+}
+
+int fl_veth_set_up(struct fl_transaction *transaction, struct fl_link_info *info, struct flannel_error **ret_error)
+{
+	struct fl_link link = {.kind = "veth", .set = FL_LINK_UP, .up = true};
+	int r;
+
+	memcpy(link.name, info->name, sizeof(link.name));
+	r = fl_link_change(transaction->node, info->ifindex, &link, ret_error);
+	if (r == 0)
+		info->flags |= IFF_UP;
+	return r;
 }
 
 /* names and the like that a host may get wrong */
@@ -194,6 +209,8 @@ static int ensure(struct fl_transaction *transaction, const struct fl_veth_want 
 		return r < 0 ? r : 0;
 	}
 	r = fl_veth_create(transaction, want, ret_info, ret_error);
+	if (r >= 0)
+		r = fl_veth_set_up(transaction, ret_info, ret_error);
 	return r < 0 ? r : 1;
 }
 

@@ -17,12 +17,11 @@
 #include "sys/rtnl_link.h"
 #include "sys/rtnl_vxlan.h"
 
-/* attributes that are settings of an address family, those that belong to a link as a bridge port, and those that are its own */
-#define SETTINGS (FL_LINK_NO_LINK_LOCAL | FL_LINK_ARP_NOTIFY)
+/* attributes that belong to a link as a bridge port, and those that are its own */
 #define PORT_ATTRIBUTES (FL_LINK_HAIRPIN | FL_LINK_ISOLATED)
 #define OWN_ATTRIBUTES                                                                                                 \
 	(FL_LINK_MTU | FL_LINK_MAC | FL_LINK_UP | FL_LINK_PROMISC | FL_LINK_MASTER | FL_LINK_OPERSTATE |               \
-	 FL_LINK_TXQLEN | FL_LINK_ALLMULTI | FL_LINK_ALIAS)
+	 FL_LINK_TXQLEN | FL_LINK_ALLMULTI | FL_LINK_ALIAS | FL_LINK_ARP_NOTIFY)
 
 int fl_link_find_index(struct fl_rtnl *rtnl, const char *name, uint32_t *ret_ifindex)
 {
@@ -476,21 +475,18 @@ static int change_setting(struct fl_rtnl *rtnl, uint32_t ifindex, int family, co
 	return fl_rtnl_request(rtnl, message, NULL, NULL, ret_error, "change settings of link %s", link->name);
 }
 
-/* changes the settings that link->set names; a kernel without IPv6 makes no link-local addresses */
-static int change_settings(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link *link,
-			   struct flannel_error **ret_error)
+/* has the link make no link-local address; a kernel without IPv6 makes none anyway */
+static int change_link_local(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link *link,
+			     struct flannel_error **ret_error)
 {
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
-	int r = 0;
+	int r = change_setting(rtnl, ifindex, AF_INET6, link, &error);
 
-	if (link->set & FL_LINK_NO_LINK_LOCAL)
-		r = change_setting(rtnl, ifindex, AF_INET6, link, &error);
-	if (r < 0 && r != -EAFNOSUPPORT && r != -EOPNOTSUPP) {
-		if (ret_error)
-			*ret_error = FL_TAKE(error);
-		return r;
-	}
-	return link->set & FL_LINK_ARP_NOTIFY ? change_setting(rtnl, ifindex, AF_INET, link, ret_error) : 0;
+	if (r == -EAFNOSUPPORT || r == -EOPNOTSUPP)
+		return 0;
+	if (r < 0 && ret_error)
+		*ret_error = FL_TAKE(error);
+	return r;
 }
 
 /* changes a link's own attributes */
@@ -506,7 +502,8 @@ static int change_own(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_li
 	if (r < 0)
 		return r;
 	if (!message || put_attributes(message, link, others.master) < 0 ||
-	    ((link->set & FL_LINK_ALIAS) && nla_put_string(message, IFLA_IFALIAS, link->alias) < 0))
+	    ((link->set & FL_LINK_ALIAS) && nla_put_string(message, IFLA_IFALIAS, link->alias) < 0) ||
+	    ((link->set & FL_LINK_ARP_NOTIFY) && put_setting(message, AF_INET, link) < 0))
 		return fl_error_oom(ret_error);
 	return fl_rtnl_request(rtnl, message, NULL, NULL, ret_error, "change link %s", link->name);
 }
@@ -593,8 +590,8 @@ int fl_link_change(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link 
 {
 	int r = 0;
 
-	if (link->set & SETTINGS)
-		r = change_settings(rtnl, ifindex, link, ret_error);
+	if (link->set & FL_LINK_NO_LINK_LOCAL)
+		r = change_link_local(rtnl, ifindex, link, ret_error);
 	if (r == 0 && (link->set & OWN_ATTRIBUTES))
 		r = change_own(rtnl, ifindex, link, ret_error);
 	if (r == 0 && (link->set & PORT_ATTRIBUTES))

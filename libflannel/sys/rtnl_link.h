@@ -59,7 +59,7 @@ int fl_link_list(struct fl_rtnl *rtnl, struct fl_link_info **ret_links, size_t *
 int fl_link_create(struct fl_rtnl *rtnl, const struct fl_link *link, int peer_netns_fd, struct fl_link_info *ret_info,
 		   struct flannel_error **ret_error);
 
-/* Changes what link->set names: first settings (NO_LINK_LOCAL, ARP_NOTIFY), then link attributes, then those of a bridge port, then
+/* Changes what link->set names: first NO_LINK_LOCAL, then link attributes (ARP_NOTIFY after UP), then those of a bridge port, then
  * VLAN_FILTER or what of VXLAN can be changed (local address, lower link, learning); one request for each of the four that there is
  * something of. */
 int fl_link_change(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link *link,

@@ -166,6 +166,23 @@ Test(attachment, dual_stack)
 	}
 }
 
+/* where the node is no gateway, another router may be there, and is asked for its advertisements */
+Test(attachment, routers_are_solicited)
+{
+	struct pod_fixture fixture;
+	struct flannel_address address = make_address("10.244.1.2/24", NULL);
+	struct flannel_attachment_options options;
+
+	pod_open(&fixture, 1);
+	options = make_options(&fixture, 0);
+	options.addresses = &address;
+	options.n_addresses = 1;
+	flannel_attachment_free(attach(&fixture, &options));
+	expect_setting(fixture.pod, "ipv6/conf/eth0/accept_ra", "1");
+	sandbox_expect("-1", "%s cat /proc/sys/net/ipv6/conf/eth0/router_solicitations", fixture.pod);
+	pod_close(&fixture);
+}
+
 /* containers come and go, and the gateway keeps its MAC address */
 Test(attachment, mac_of_the_bridge_is_pinned)
 {
@@ -486,6 +503,7 @@ Test(attachment, dad)
 	flannel_attachment_free(attach(&fixture, &options));
 	expect_setting(fixture.pod, "ipv6/conf/eth0/accept_dad", "1");
 	expect_setting(fixture.pod, "ipv6/conf/eth0/enhanced_dad", "1");
+	expect_setting(fixture.pod, "ipv6/conf/eth0/router_solicitations", "0");
 	sandbox_expect("0", "%s ip -j -6 addr show eth0 tentative | jq '[.[] | .addr_info[]?] | length'", fixture.pod);
 
 	other = sandbox_new_netns();
