@@ -35,9 +35,11 @@ FLANNEL_BEGIN_DECLS
 
 /**
  * enum flannel_port_map_flags - what else is done with mapped connections
- * @FLANNEL_PORT_MAP_SNAT:            connections from the container to itself, and over IPv4 from the node's 127.0.0.1, get
- *                                    an address of the node as their source, without which no answer would come back;
- *                                    the setting route_localnet of the link towards the container is set to 1.
+ * @FLANNEL_PORT_MAP_SNAT:            connections from the container to itself, from others behind the same link of the node (its
+ *                                    neighbours on a bridge), and over IPv4 from the node's 127.0.0.1, get an address of
+ *                                    the node as their source, without which no answer would come back; the setting
+ *                                    route_localnet of the link towards the container is set to 1. The neighbours' packets get
+ *                                    bit 0x2000 of the mark for this.
  * @FLANNEL_PORT_MAP_MASQUERADE_ALL:  so do all connections to the container that were redirected, be it by a
  *                                    mapping or by another program; needs SNAT, has no effect without.
  */

@@ -112,34 +112,17 @@ bool fl_firewall_unwanted(const struct flannel_firewall_options *options, struct
 
 static const struct fl_nft_table_name own_table = {.family = FL_FIREWALL_FAMILY, .name = FL_FIREWALL_TABLE};
 
-/* {op: [mark, number]} */
-static struct json_object *mark_with(const char *op, int64_t number)
-{
-	return fl_nft_keyed(op, FL_NFT_ARRAY(fl_nft_meta("mark"), fl_json_int(number)));
-}
-
 /* does the mark have our bit */
 static struct json_object *is_marked(void)
 {
-	return fl_nft_match("==", mark_with("&", MARK_BIT), fl_json_int(MARK_BIT));
-}
-
-/* the statement that gives the mark a new value */
-static struct json_object *set_mark(struct json_object *value)
-{
-	FL_CLEANUP(fl_json_unrefp) struct json_object *mangle = fl_nft_keyed("key", fl_nft_meta("mark"));
-
-	if (!mangle) {
-		fl_json_unref(value);
-		return NULL;
-	}
-	return fl_json_add(mangle, "value", value) < 0 ? NULL : fl_nft_keyed("mangle", FL_TAKE(mangle));
+	return fl_nft_match("==", fl_nft_mark_with("&", MARK_BIT), fl_json_int(MARK_BIT));
 }
 
 /* the rule that takes our bit from the mark */
 static struct json_object *clear_rule(const char *chain)
 {
-	return fl_nft_add_rule(&own_table, chain, FL_NFT_ARRAY(is_marked(), set_mark(mark_with("&", MARK_OTHERS))));
+	return fl_nft_add_rule(&own_table, chain,
+			       FL_NFT_ARRAY(is_marked(), fl_nft_set_mark(fl_nft_mark_with("&", MARK_OTHERS))));
 }
 
 /* the rule that marks what containers send */
@@ -148,7 +131,7 @@ static struct json_object *sent_rule(const char *protocol, const char *set)
 	struct json_object *source = fl_nft_match("==", fl_nft_payload(protocol, "saddr"), fl_json_string(set));
 
 	return fl_nft_add_rule(&own_table, FL_FIREWALL_BEFORE,
-			       FL_NFT_ARRAY(source, set_mark(mark_with("|", MARK_BIT))));
+			       FL_NFT_ARRAY(source, fl_nft_set_mark(fl_nft_mark_with("|", MARK_BIT))));
 }
 
 /* the rule that marks the answers */
@@ -159,7 +142,7 @@ static struct json_object *answer_rule(const char *protocol, const char *set)
 	struct json_object *state = fl_nft_match("in", fl_nft_ct("state"), states);
 
 	return fl_nft_add_rule(&own_table, FL_FIREWALL_BEFORE,
-			       FL_NFT_ARRAY(destination, state, set_mark(mark_with("|", MARK_BIT))));
+			       FL_NFT_ARRAY(destination, state, fl_nft_set_mark(fl_nft_mark_with("|", MARK_BIT))));
 }
 
 /* the rules about bridges that are isolated from each other */

@@ -78,6 +78,33 @@ struct json_object *fl_nft_ct(const char *key)
 	return fl_nft_keyed("ct", fl_nft_keyed_string("key", key));
 }
 
+struct json_object *fl_nft_mark_with(const char *op, int64_t number)
+{
+	return fl_nft_keyed(op, FL_NFT_ARRAY(fl_nft_meta("mark"), fl_json_int(number)));
+}
+
+struct json_object *fl_nft_fib(const char *result, struct json_object *flags)
+{
+	FL_CLEANUP(fl_json_unrefp) struct json_object *fib = fl_nft_keyed_string("result", result);
+
+	if (!fib) {
+		fl_json_unref(flags);
+		return NULL;
+	}
+	return fl_json_add(fib, "flags", flags) < 0 ? NULL : fl_nft_keyed("fib", FL_TAKE(fib));
+}
+
+struct json_object *fl_nft_set_mark(struct json_object *value)
+{
+	FL_CLEANUP(fl_json_unrefp) struct json_object *mangle = fl_nft_keyed("key", fl_nft_meta("mark"));
+
+	if (!mangle) {
+		fl_json_unref(value);
+		return NULL;
+	}
+	return fl_json_add(mangle, "value", value) < 0 ? NULL : fl_nft_keyed("mangle", FL_TAKE(mangle));
+}
+
 struct json_object *fl_nft_prefix(const struct flannel_prefix *prefix)
 {
 	char text[FLANNEL_PREFIX_STRLEN];

@@ -36,9 +36,14 @@ struct json_object *fl_nft_ct(const char *key);
 struct json_object *fl_nft_prefix(const struct flannel_prefix *prefix);
 struct json_object *fl_nft_concat(struct json_object *fields);
 
-/* statements: "left op right", a jump */
+/* the packet's mark "op" a number; what the routes say of fields of the packet (json array of strings) */
+struct json_object *fl_nft_mark_with(const char *op, int64_t number);
+struct json_object *fl_nft_fib(const char *result, struct json_object *flags);
+
+/* statements: "left op right", a jump, a new value for the packet's mark */
 struct json_object *fl_nft_match(const char *op, struct json_object *left, struct json_object *right);
 struct json_object *fl_nft_jump(const char *chain);
+struct json_object *fl_nft_set_mark(struct json_object *value);
 
 /*
  * Commands. "create" fails with -EEXIST if the table is there; the others make what is missing (a rule is added

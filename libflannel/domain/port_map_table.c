@@ -11,8 +11,17 @@
 #define PRIORITY_DSTNAT (-100)
 #define PRIORITY_SRCNAT 100
 
+#define PRIORITY_FILTER 0
+
+#define FORWARD "forward"
 #define OUTPUT "output"
 #define POSTROUTING "postrouting"
+
+/*
+ * The bit of the mark by which the last hook knows packets that leave towards where they came from; the reference plugin has the
+ * same for the same purpose.
+ */
+#define MARK_BIT 0x2000
 
 /* what differs between the families */
 struct family {
@@ -76,13 +85,9 @@ static struct json_object *is_family(const struct family *family)
 /* matches packets to addresses of the node: nobody else's port is taken */
 static struct json_object *is_local(void)
 {
-	struct json_object *fib = fl_nft_keyed_string("result", "type");
+	struct json_object *fib = fl_nft_fib("type", FL_NFT_ARRAY(fl_json_string("daddr")));
 
-	if (fib && fl_json_add(fib, "flags", FL_NFT_ARRAY(fl_json_string("daddr"))) < 0) {
-		fl_json_unref(fib);
-		fib = NULL;
-	}
-	return fl_nft_match("==", fl_nft_keyed("fib", fib), fl_json_string("local"));
+	return fl_nft_match("==", fib, fl_json_string("local"));
 }
 
 /* the rule that has the ports of a family looked up for packets to this node that meet the conditions */
@@ -98,14 +103,46 @@ static struct json_object *guard(const struct fl_nft_table_name *table, const ch
 	return fl_nft_add_rule(table, chain, FL_TAKE(statements));
 }
 
-/* the rule that gives redirected connections whose key is in a set the node's address */
-static struct json_object *masquerade(const struct fl_nft_table_name *table, struct json_object *key, const char *set)
+/* matches packets of redirected connections */
+static struct json_object *is_redirected(void)
 {
-	struct json_object *redirected = fl_nft_match("in", fl_nft_ct("status"), fl_json_string("dnat"));
+	return fl_nft_match("in", fl_nft_ct("status"), fl_json_string("dnat"));
+}
 
-	return fl_nft_add_rule(
-		table, POSTROUTING,
-		FL_NFT_ARRAY(redirected, fl_nft_match("==", key, reference(set)), fl_nft_keyed_null("masquerade")));
+/* the rule that gives redirected connections that meet a condition the node's address */
+static struct json_object *masquerade(const struct fl_nft_table_name *table, struct json_object *condition)
+{
+	return fl_nft_add_rule(table, POSTROUTING,
+			       FL_NFT_ARRAY(is_redirected(), condition, fl_nft_keyed_null("masquerade")));
+}
+
+/* the condition that a key is in a set */
+static struct json_object *is_in(struct json_object *key, const char *set)
+{
+	return fl_nft_match("==", key, reference(set));
+}
+
+/* the condition that the mark has our bit */
+static struct json_object *is_marked(void)
+{
+	return fl_nft_match("==", fl_nft_mark_with("&", MARK_BIT), fl_json_int(MARK_BIT));
+}
+
+/*
+ * The rule that marks what a neighbour of a container sends to its port: the container would answer to the neighbour itself,
+ * past the node, and the neighbour would not know the answer. Only containers that are masqueraded towards are in the set, with
+ * themselves. Routes are asked here since the last hook cannot.
+ */
+static struct json_object *mark_neighbours(const struct fl_nft_table_name *table, const struct family *family)
+{
+	struct json_object *container =
+		FL_NFT_ARRAY(fl_nft_payload(family->name, "daddr"), fl_nft_payload(family->name, "daddr"));
+	struct json_object *back = fl_nft_fib("oif", FL_NFT_ARRAY(fl_json_string("daddr"), fl_json_string("iif")));
+
+	return fl_nft_add_rule(table, FORWARD,
+			       FL_NFT_ARRAY(is_redirected(), is_in(fl_nft_concat(container), family->sets[HAIRPIN]),
+					    fl_nft_match("!=", back, fl_json_int(0)),
+					    fl_nft_set_mark(fl_nft_mark_with("|", MARK_BIT))));
 }
 
 /* appends commands to a list of them: 0 or -ENOMEM */
@@ -151,8 +188,9 @@ static int append_rules(struct json_object *commands, const struct fl_nft_table_
 		fl_nft_add_rule(table, FL_PORT_MAP_CHAIN, FL_NFT_ARRAY(is_family(family), redirect(family, false))),
 		guard(table, FL_PORT_MAP_HOOK, family, conditions),
 		guard(table, OUTPUT, family, conditions),
-		masquerade(table, fl_nft_concat(ends), family->sets[HAIRPIN]),
-		masquerade(table, fl_nft_payload(family->name, "daddr"), family->sets[ALL]),
+		mark_neighbours(table, family),
+		masquerade(table, is_in(fl_nft_concat(ends), family->sets[HAIRPIN])),
+		masquerade(table, is_in(fl_nft_payload(family->name, "daddr"), family->sets[ALL])),
 	};
 
 	return append_all(commands, rules, FL_N_ELEMENTS(rules));
@@ -168,11 +206,13 @@ struct json_object *fl_port_map_commands(const struct fl_port_map_table *table)
 		FL_NFT_ARRAY(fl_nft_create_table(&name), fl_nft_add_chain(&name, FL_PORT_MAP_CHAIN),
 			     fl_nft_add_base_chain(&name, FL_PORT_MAP_HOOK, "nat", FL_PORT_MAP_HOOK, PRIORITY_DSTNAT),
 			     fl_nft_add_base_chain(&name, OUTPUT, "nat", OUTPUT, PRIORITY_DSTNAT),
+			     fl_nft_add_base_chain(&name, FORWARD, "filter", FORWARD, PRIORITY_FILTER),
 			     fl_nft_add_base_chain(&name, POSTROUTING, "nat", POSTROUTING, PRIORITY_SRCNAT));
 
 	if (!commands || append_sets(commands, &name, &ipv4) < 0 || append_sets(commands, &name, &ipv6) < 0 ||
 	    append_rules(commands, &name, &ipv4, &table->ipv4) < 0 ||
-	    append_rules(commands, &name, &ipv6, &table->ipv6) < 0)
+	    append_rules(commands, &name, &ipv6, &table->ipv6) < 0 ||
+	    fl_json_append(commands, masquerade(&name, is_marked())) < 0)
 		return NULL;
 	return FL_TAKE(commands);
 }

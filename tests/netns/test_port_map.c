@@ -99,12 +99,19 @@ Test(port_map, the_table)
 		     "type nat hook output priority -100; policy accept;\n"
 		     "meta nfproto ipv4 fib daddr type local jump ports\n"
 		     "meta nfproto ipv6 fib daddr type local jump ports");
+	expect_chain(TABLE, "forward",
+		     "type filter hook forward priority filter; policy accept;\n"
+		     "ct status dnat ip daddr . ip daddr @hairpin4 fib daddr . iif oif != 0 meta mark set meta mark | "
+		     "0x00002000\n"
+		     "ct status dnat ip6 daddr . ip6 daddr @hairpin6 fib daddr . iif oif != 0 meta mark set meta mark "
+		     "| 0x00002000");
 	expect_chain(TABLE, "postrouting",
 		     "type nat hook postrouting priority srcnat; policy accept;\n"
 		     "ct status dnat ip saddr . ip daddr @hairpin4 masquerade\n"
 		     "ct status dnat ip daddr @all4 masquerade\n"
 		     "ct status dnat ip6 saddr . ip6 daddr @hairpin6 masquerade\n"
-		     "ct status dnat ip6 daddr @all6 masquerade");
+		     "ct status dnat ip6 daddr @all6 masquerade\n"
+		     "ct status dnat meta mark & 0x00002000 == 0x00002000 masquerade");
 	expect_elements("4");
 }
 
