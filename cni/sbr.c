@@ -71,12 +71,24 @@ static int prepare(const struct cni_request *request, struct routing *routing, s
 {
 	if (cni_previous_require(request, &routing->result, error) < 0 || read_options(request, routing, error) < 0)
 		return -1;
-	if (routing->options.n_addresses == 0)
-		return cni_fail(error, CNI_ERROR_INTERNAL, "prevResult.ips has no address of %s, expected one at least",
+	if (routing->result.n_ips == 0)
+		return cni_fail(error, CNI_ERROR_INTERNAL, "prevResult.ips is empty, expected an address of %s",
 				request->ifname);
 	if (cni_netns_require(request, &routing->netns_fd, error) < 0)
 		return -1;
 	return lock(routing, request, error);
+}
+
+/* An interface to which none of the addresses belongs has nothing to route by; but it has to be there. */
+static int require_link(const struct cni_request *request, const struct routing *routing, struct cni_error *error)
+{
+	CNI_CLEANUP(cni_flannel_errorp) struct flannel_error *cause = NULL;
+	struct flannel_prefix address;
+	size_t n;
+
+	if (flannel_link_get_addresses(routing->context, request->ifname, &address, 1, &n, &cause) < 0)
+		return cni_fail_flannel(error, cause, NULL);
+	return 0;
 }
 
 /* ADD. The result is made first: what cannot be told is not done. */
@@ -89,8 +101,12 @@ static int add(const struct cni_request *request, struct json_object **ret_resul
 	if (prepare(request, &routing, error) < 0 ||
 	    cni_result_format(&routing.result, request->version, &result, error) < 0)
 		return -1;
-	if (flannel_source_route_ensure(routing.context, &routing.options, &cause) < 0)
+	if (routing.options.n_addresses == 0) {
+		if (require_link(request, &routing, error) < 0)
+			return -1;
+	} else if (flannel_source_route_ensure(routing.context, &routing.options, &cause) < 0) {
 		return cni_fail_flannel(error, cause, NULL);
+	}
 	*ret_result = CNI_TAKE(result);
 	return 0;
 }
@@ -104,6 +120,8 @@ static int check(const struct cni_request *request, struct json_object **ret_res
 	(void)ret_result;
 	if (prepare(request, &routing, error) < 0)
 		return -1;
+	if (routing.options.n_addresses == 0)
+		return require_link(request, &routing, error);
 	if (flannel_source_route_check(routing.context, &routing.options, &cause) < 0)
 		return cni_fail_flannel(error, cause, NULL);
 	return 0;

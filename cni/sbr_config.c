@@ -10,7 +10,6 @@
 #include "cleanup.h"
 #include "common_keys.h"
 #include "decode.h"
-#include "version.h"
 
 /* one gateway of the list, the only one of its family */
 static int take_gateway(const char *text, const char *path, struct cni_sbr_config *config, struct cni_error *error)
@@ -61,14 +60,11 @@ int cni_sbr_config_read(const struct cni_request *request, struct cni_sbr_config
 	return 0;
 }
 
-/* is an address one of the interface */
+/* is an address one of the interface; one that does not say of which it is, is taken for that */
 static bool is_of_interface(const struct cni_request *request, const struct cni_result *result, const struct cni_ip *ip)
 {
-	enum cni_family family = CNI_FAMILY_1;
-
-	(void)cni_version_is_known(request->version, &family);
 	if (ip->interface < 0)
-		return family == CNI_FAMILY_LEGACY;
+		return true;
 	return (size_t)ip->interface < result->n_interfaces &&
 	       strcmp(result->interfaces[ip->interface].name, request->ifname) == 0;
 }
