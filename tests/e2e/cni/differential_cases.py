@@ -52,7 +52,8 @@ def bridge_cases():
     for vlan in (-100, 5000):
         yield bridge(f"vlan{vlan}", vlan=vlan)
     yield bridge("vlan", vlan=100)
-    yield bridge("macspoofchk-off", macspoofchk=False)
+    yield bridge("vlan-trunk", vlanTrunk=[{"id": 101}, {"minID": 200, "maxID": 210}])
+    yield bridge("vlan-default", vlan=100, preserveDefaultVlan=True)
     yield bridge("enabledad", isGateway=True, enabledad=True, ipam=ipam(V6))
     yield bridge("port-isolation", portIsolation=True)
     yield bridge("no-container-interface", disableContainerInterface=True, ipam=None)
@@ -101,6 +102,7 @@ def host_local(name, steps=WHOLE, args=None, setup=(), pods=("pod",), cniVersion
 def host_local_cases():
     for version in VERSIONS:
         yield host_local(f"version-{version}", cniVersion=version, ranges=[V4, V6], routes=[{"dst": "0.0.0.0/0"}, {"dst": "::/0"}])
+    yield host_local("routes", ranges=[V4], routes=[{"dst": "10.8.0.0/16", "gw": "10.1.0.9"}, {"dst": "10.9.0.0/16"}])
     yield host_local("two-v4-0.2.0", cniVersion="0.2.0", ranges=[V4, [{"subnet": "10.2.0.0/24"}]])
     yield host_local("old-style", subnet="10.1.0.0/24", rangeStart="10.1.0.10", rangeEnd="10.1.0.20", gateway="10.1.0.254")
     yield host_local("old-and-new", subnet="10.1.0.0/24", ranges=[V6])
@@ -216,6 +218,9 @@ def tuning_cases():
     yield tuning("mtu", mtu=1400)
     yield tuning("mtu-refused", mtu=70000)
     yield tuning("everything", mtu=1400, mac=mac % 1, promisc=True, allmulti=True, sysctl={"net.ipv4.conf.IFNAME.arp_filter": "1"})
+    yield tuning("queue", txQLen=500)
+    args = {"sysctl": {"net.ipv4.conf.IFNAME.arp_filter": "1"}, "promisc": True, "mtu": 1300, "allmulti": True, "txQLen": 300}
+    yield tuning("cni-args", steps=[{**s, "merge": {"args": {"cni": args}}} for s in WHOLE], mtu=1400, sysctl={})
     yield tuning("nothing")
     yield tuning("no-prev", prevResult=None)
     yield tuning("args-unknown", mtu=1400, args="K=1")
@@ -246,6 +251,71 @@ def bandwidth_cases():
     yield chained("wrong-type", "bandwidth", ingressRate="x")
 
 
+def ptp_cases():
+    def ptp(name, steps=WHOLE, setup=(), pods=("pod",), env=None, **config):
+        routes = [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]
+        return make("ptp-" + name, "ptp", steps, {"ipam": ipam(V4, V6, routes=routes), **config}, setup, pods, env=env)
+
+    for version in VERSIONS:
+        yield ptp(f"version-{version}", cniVersion=version, ipam=ipam(V4, routes=[{"dst": "0.0.0.0/0"}]))
+    yield ptp("dual")
+    yield ptp("v6", ipam=ipam(V6))
+    yield ptp("mtu", mtu=1400)
+    yield ptp("mtu-refused", mtu=70000)
+    yield ptp("ip-masq", ipMasq=True)
+    yield ptp("dns", dns={"nameservers": ["10.1.0.53"], "domain": "d", "search": ["s"], "options": ["o"]})
+    yield ptp("dns-empty", dns={"nameservers": []}, ipam=ipam(V4, resolvConf="@DATA@/resolv.conf"),
+              setup=["echo nameserver 10.9.9.9 > @DATA@/resolv.conf"])
+    yield ptp("routes", ipam=ipam(V4, routes=[{"dst": "10.8.0.0/16", "gw": "10.1.0.7"}, {"dst": "10.9.0.0/16"}]))
+    yield ptp("gateway", ipam=ipam([{"subnet": "10.1.0.0/24", "gateway": "10.1.0.9"}]))
+    yield ptp("no-ipam", ipam=None)
+    yield ptp("no-gateway", ipam={"type": "static", "addresses": [{"address": "10.1.0.7/24"}]})
+    yield ptp("ipam-missing", ipam={"type": "nope"})
+    yield ptp("ipam-error", ipam=ipam([{"subnet": "10.1.0.5/24"}]))
+    yield ptp("two-pods", pods=("pod", "pod2"), steps=[ADD, {**ADD, **SECOND}, {**DEL, **SECOND}, DEL])
+    yield ptp("add-twice", steps=[ADD, ADD, DEL])
+    yield ptp("ifname-taken", setup=["ip -n $POD link add eth0 type veth peer name other"], steps=[ADD, DEL])
+    yield ptp("netns-missing", env={"CNI_NETNS": "@DATA@/none"})
+    yield ptp("del-twice", steps=[ADD, DEL, DEL])
+    yield ptp("del-no-netns", steps=[ADD, {**DEL, "env": {"CNI_NETNS": ""}}])
+    yield ptp("del-netns-gone", steps=[ADD, {"sh": "ip netns del $POD"}, DEL])
+    yield ptp("check-address-gone", steps=[ADD, {"sh": "ip -n $POD addr del 10.1.0.2/24 dev eth0"}, CHECK, DEL])
+    yield ptp("check-no-prev", steps=[ADD, {"run": "CHECK"}, DEL])
+    yield ptp("wrong-type", mtu="x")
+
+
+def sbr_cases():
+    ips = [{"address": "10.1.0.7/24", "gateway": "10.1.0.1", "interface": 1}, {"address": "fd00:1::7/64", "gateway": "fd00:1::1", "interface": 1}]
+    setup = ["ip -n $POD addr add fd00:1::7/64 dev eth0 nodad", "ip -n $POD route add default via 10.1.0.1", "ip -n $POD route add 10.8.0.0/16 via 10.1.0.9",
+             "ip -n $POD route add default via fd00:1::1"]
+
+    def sbr(name, steps=WHOLE, setup=setup, ips=ips, **config):
+        return chained(name, "sbr", steps, setup=setup, **{"prevResult": {**previous("1.0.0"), "ips": ips}, **config})
+
+    for version in VERSIONS:
+        yield sbr(f"version-{version}", cniVersion=version, setup=(), prevResult=previous(version))
+    yield sbr("dual")
+    yield sbr("no-gateway", ips=[{**ip, "gateway": None} for ip in ips])
+    yield sbr("tables-taken", setup=setup + ["ip -n $POD rule add from 192.0.2.1 lookup 100", "ip -n $POD route add 192.0.2.0/24 via 10.1.0.1 table 101"])
+    yield sbr("two-addresses", setup=setup + ["ip -n $POD addr add 10.2.0.7/24 dev eth0"],
+              ips=ips[:1] + [{"address": "10.2.0.7/24", "gateway": "10.2.0.1", "interface": 1}])
+    yield sbr("table", table=77)
+    yield sbr("gateways", ips=[{**ip, "gateway": None} for ip in ips], gateways=["10.1.0.3", "fd00:1::3"])
+    yield sbr("gateways-two", gateways=["10.1.0.3", "10.1.0.4"])
+    yield sbr("source-hints", addSourceHints=True)
+    yield sbr("no-prev", prevResult=None)
+    yield sbr("no-addresses", ips=[])
+    yield sbr("other-interface", ips=[{**ips[0], "interface": 0}])
+    yield sbr("no-index", ips=[{k: v for k, v in ips[0].items() if k != "interface"}])
+    yield sbr("add-twice", steps=[ADD, ADD, DEL])
+    yield sbr("del-twice", steps=[ADD, DEL, DEL])
+    yield sbr("del-no-prev", steps=[ADD, {"run": "DEL", "merge": {"prevResult": None}}])
+    yield sbr("del-link-gone", steps=[ADD, {"sh": "ip -n $POD link del eth0"}, DEL])
+    yield sbr("del-netns-gone", steps=[ADD, {"sh": "ip netns del $POD"}, DEL])
+    yield sbr("check-rule-gone", steps=[ADD, {"sh": "ip -n $POD rule flush; ip -n $POD rule add lookup main"}, CHECK, DEL])
+    yield sbr("wrong-type", table="x")
+
+
 def protocol_cases():
     good = {"cniVersion": "1.0.0", "name": "net", "type": "host-local", "ipam": ipam(V4)}
     for variable in ENV:
@@ -270,10 +340,11 @@ def protocol_cases():
     yield make("protocol-own-netns-override", "bridge", [ADD, DEL], {"ipam": ipam(V4)}, env={"CNI_NETNS": "@NS_HOST@", "CNI_NETNS_OVERRIDE": "1"})
     yield bridge("prev-other-family", steps=[{**ADD, "merge": {"prevResult": {"cniVersion": "0.4.0"}}}])
     yield bridge("prev-malformed", steps=[{**ADD, "merge": {"prevResult": {"ips": [{"address": "x"}]}}}])
-    for plugin in ("bridge", "host-local", "loopback", "static", "tuning", "bandwidth"):
+    for plugin in ("bridge", "host-local", "loopback", "static", "tuning", "bandwidth", "portmap", "firewall", "ptp", "sbr"):
         yield make(f"protocol-VERSION-{plugin}", plugin, [{"run": "VERSION"}], {})
 
 
 def cases():
-    for group in (bridge_cases, host_local_cases, loopback_cases, static_cases, tuning_cases, bandwidth_cases, protocol_cases):
+    for group in (bridge_cases, host_local_cases, loopback_cases, static_cases, tuning_cases, bandwidth_cases, ptp_cases, sbr_cases,
+                  protocol_cases):
         yield from group()

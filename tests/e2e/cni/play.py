@@ -2,6 +2,7 @@
 """Run the steps of one case, and put names in the place of what is random."""
 import json, os, re, subprocess
 
+import probe
 from observe import DATA, kind, netns, ns_path, observe, peer_of, prepare, remove
 
 PODS = ["pod", "pod2", "pod3"]
@@ -144,15 +145,18 @@ def play(case, plugins):
         last, everyone = observe(spaces, base)
         names.learn(everyone)
         last = names.walk(last)
-        seen, result = [], None
+        seen, results = [], {}
         for step in case["steps"]:
             if "sh" in step:
                 shell(step["sh"], env, f"step {step['sh']!r}")
                 one = {"sh": True}
+            elif "probe" in step:
+                one = {"probe": probe.run(step["probe"])}
             else:
-                one = run_plugin(case, step, plugins, result)
+                of = step.get("of", "")
+                one = run_plugin(case, step, plugins, results.get(of))
                 if step["run"] == "ADD" and one["rc"] == 0:
-                    result = one["stdout"]
+                    results[of] = one["stdout"]
             state, everyone = observe(spaces, base)
             names.learn(everyone)
             one, state = names.walk(one), names.walk(state)
