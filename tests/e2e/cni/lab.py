@@ -171,7 +171,8 @@ class Lab:
         text = json.dumps(seen)
         for address in sorted(pods, key=len, reverse=True):
             text = re.sub(re.escape(address) + r"(?![0-9a-f:])", pods[address], text)
-        return json.loads(re.sub(r"veth[0-9a-f]{8}", "VETH", text))
+        seen = json.loads(re.sub(r"veth[0-9a-f]{8}", "VETH", text))
+        return {k: sorted(v) if k.endswith(("routes", "addresses", "links")) else v for k, v in seen.items()}  # other names, another order
 
     def look_at_links(self, name):
         """links, addresses and routes of a namespace"""
