@@ -28,6 +28,24 @@ static void format_name(const struct stat *status, char *buf, size_t size)
 	(void)snprintf(buf, size, "%llx-%llx", (unsigned long long)status->st_dev, (unsigned long long)status->st_ino);
 }
 
+/* opens an absolute path step by step, so that no symbolic link is followed */
+static int open_stepwise(const char *path, int flags)
+{
+	FL_CLEANUP(fl_closep) int parent = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const char *slash;
+
+	for (path++; parent >= 0 && (slash = strchr(path, '/')); path = slash + 1) {
+		char name[NAME_SIZE];
+		int fd;
+
+		(void)snprintf(name, sizeof(name), "%.*s", (int)(slash - path), path);
+		fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		fl_closep(&parent);
+		parent = fd;
+	}
+	return parent < 0 ? -1 : openat(parent, path, flags | O_CLOEXEC, 0600);
+}
+
 /* opens a path, no part of which may be a symbolic link */
 static int open_strictly(const char *path, int flags)
 {
@@ -40,7 +58,7 @@ static int open_strictly(const char *path, int flags)
 
 	/* a kernel before 5.6, or a filter that is as old */
 	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
-		fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+		fd = open_stepwise(path, (int)how.flags);
 	return fd;
 }
 
