@@ -2,7 +2,7 @@
 """A real etcd beside the nodes of lab.py: one member or three, with or without TLS, in namespaces on the same wire."""
 import ctypes, json, os, signal, socket, subprocess, time
 
-from lab import CONFIG, PATIENCE, Lab, check, equal, shell
+from lab import CONFIG, PATIENCE, Lab, Node, check, equal, shell
 
 PREFIX = "/coreos.com/network"
 SUBNETS = f"{PREFIX}/subnets/"
@@ -79,6 +79,7 @@ class Member:
 
 class EtcdLab(Lab):
     """A lab whose leases are in etcd. names: of its members; flags: of etcdctl."""
+    wire_network = "192.0.2"
 
     def __init__(self, config=CONFIG, names=("e1",), more=(), scheme="http", flags=()):
         super().__init__(None)
@@ -90,14 +91,14 @@ class EtcdLab(Lab):
             more = self.more(self) if callable(self.more) else self.more
             self.members = []
             for i, name in enumerate(self.names):
-                self.members.append(Member(self, name, f"192.0.2.{100 + i}", more, self.scheme))
+                self.members.append(Member(self, name, f"{self.wire_network}.{100 + i}", more, self.scheme))
             cluster = ",".join(f"{m.name}={m.peer}" for m in self.members)
             for member in self.members:
                 member.begin(cluster)
             for member in self.members:
                 member.ready()
             if self.etcd_config is not None:
-                self.put(f"{PREFIX}/config", json.dumps(self.etcd_config))
+                self.set_config(self.etcd_config)
         except BaseException:
             self.__exit__()
             raise
@@ -119,8 +120,12 @@ class EtcdLab(Lab):
         member = next((m for m in self.members if m.process), self.members[0])
         return shell("ip", "netns", "exec", member.ns, "etcdctl", "--endpoints", member.url, *self.flags, *args, ok=ok, env=dict(os.environ, ETCDCTL_API="3"))
 
-    def put(self, key, value):
-        self.etcdctl("put", key, value)
+    def set_config(self, config):
+        self.put(f"{PREFIX}/config", config if isinstance(config, str) else json.dumps(config))
+
+    def put(self, key, value, ttl=0):
+        lease = [f"--lease={self.etcdctl('lease', 'grant', str(ttl)).split()[1]}"] if ttl else []
+        self.etcdctl("put", *lease, key, value)
 
     def delete(self, key):
         equal(self.etcdctl("del", key), "1\n", f"deletion of {key}")
@@ -134,6 +139,30 @@ class EtcdLab(Lab):
 
     def ttl(self, lease):
         return json.loads(self.etcdctl("lease", "timetolive", "-w", "json", f"{lease:x}"))["ttl"]
+
+
+class EtcdNode(Node):
+    """A node of a lab whose tests know nothing of etcd."""
+
+    def args(self, *more):
+        return [f"--etcd-endpoints={self.lab.endpoints}" if a.startswith("--store-path") else a for a in super().args(*more)]
+
+
+class LikeLab(EtcdLab):
+    """An EtcdLab that looks like a Lab, for tests that were written for the embedded store."""
+    wire_network = "192.168.77"
+
+    def seed(self, verb, key, value, ttl="0"):
+        if verb == "put":
+            self.put(SUBNETS + key, value, int(ttl))
+        else:
+            self.delete(SUBNETS + key)
+
+    def leases(self):
+        return {name: (json.loads(value), lease != 0) for name, (value, lease) in self.keys().items()}
+
+    def node(self, name, *addresses):
+        return EtcdNode(self, name, *addresses)
 
 
 def start(node, *more, **how):
