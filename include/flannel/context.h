@@ -22,7 +22,8 @@ FLANNEL_BEGIN_DECLS
  * Threads: a netlink socket inside another namespace can be opened, and its settings written, only from within it. So
  * flannel_attachment_attach(), flannel_attachment_detach(), flannel_veth_ensure() and flannel_veth_get(), and with the
  * option netns_fd every call that touches the kernel, may start a short thread (signals blocked, joined before the call
- * returns). A context with FLANNEL_CONTEXT_SINGLE_THREADED enters and leaves the namespace itself instead.
+ * returns). A context with FLANNEL_CONTEXT_SINGLE_THREADED enters and leaves the namespace itself instead. A store in
+ * etcd has endpoints that are given by name looked up in threads of libcurl (signals blocked).
  */
 
 struct flannel_context;

@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int r = 0;
 
 	for (int piece = 0; piece < 2 && r == 0; piece++) {
-		require(fl_frames_feed(&frames, data + (piece ? cut : 0), piece ? size - cut : cut) == 0);
+		if (size)
+			require(fl_frames_feed(&frames, data + (piece ? cut : 0), piece ? size - cut : cut) == 0);
 		while ((r = fl_frames_next(&frames, &message, &len, &error)) == 1) {
 			require(at + FL_FRAME_HEADER_SIZE + len <= size);
 			require(data[at] == 0);

@@ -186,6 +186,45 @@ Test(store_etcd_trouble, an_answer_that_got_lost_is_known_again)
 	node_free(node);
 }
 
+Test(store_etcd_trouble, what_etcd_refuses_is_the_reply)
+{
+	struct node *node;
+
+	etcd_kill(&etcd);
+	etcd.more[0] = "--quota-backend-bytes";
+	etcd.more[1] = "4096";
+	etcd_start(&etcd);
+	node = node_open_watching(etcd.endpoint, NULL);
+	/* the first write may still find room */
+	for (int i = 0; i < 3 && node->last_code != -ENOSPC; i++)
+		(void)node_ask(node, CREATE, i ? "10.5.2.0-24" : "10.5.1.0-24", HOST_GW("192.0.2.1"), 3600);
+	cr_assert_eq(node->last_code, -ENOSPC, "%d %s", node->last_code, node->last_detail);
+	cr_assert(strstr(node->last_detail, "space exceeded"), "%s", node->last_detail);
+	cr_assert_not(strstr(node->log, "lost"), "%s", node->library_log);
+	/* reading goes on */
+	node_clear(node);
+	cr_assert_eq(fl_etcd_get_config(node->store, 7, NULL), 0);
+	node_await(node, "config 7 -2\n");
+	node_free(node);
+}
+
+Test(store_etcd_trouble, it_may_be_freed_at_any_time)
+{
+	for (int n = 0; n < 30; n++) {
+		struct node *node = node_open(etcd.endpoint, NULL);
+		struct pollfd fd = {.fd = fl_etcd_get_fd(node->store), .events = POLLIN};
+
+		cr_assert_eq(fl_etcd_get_config(node->store, 1, NULL), 0);
+		cr_assert_eq(fl_etcd_watch(node->store, NULL), 0);
+		node_request(node, CREATE, 2, "10.5.1.0-24", HOST_GW("192.0.2.1"), 0, 3600);
+		node_request(node, REMOVE, 3, "10.5.1.0-24", HOST_GW("192.0.2.1"), 0, 0);
+		for (int i = 0; i < n && !strstr(node->log, "done 3"); i++)
+			if (poll(&fd, 1, PATIENCE_MS) == 1)
+				(void)node_dispatch(node);
+		node_free(node);
+	}
+}
+
 Test(store_etcd_trouble, the_next_endpoint_is_asked_where_one_does_not_answer)
 {
 	char address[256], dead[64];

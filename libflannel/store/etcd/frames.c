@@ -73,7 +73,7 @@ static int refuse(const uint8_t *header, struct flannel_error **ret_error)
 int fl_frames_next(struct fl_frames *frames, const uint8_t **ret_message, size_t *ret_len,
 		   struct flannel_error **ret_error)
 {
-	const uint8_t *header = frames->bytes + frames->first;
+	const uint8_t *header;
 	uint32_t len;
 
 	if (frames->n < FL_FRAME_HEADER_SIZE) {
@@ -82,6 +82,7 @@ int fl_frames_next(struct fl_frames *frames, const uint8_t **ret_message, size_t
 			fl_frames_clear(frames);
 		return 0;
 	}
+	header = frames->bytes + frames->first;
 	len = read_len(header);
 	if (header[0] != 0 || len > FL_FRAME_SIZE_MAX)
 		return refuse(header, ret_error);
