@@ -2,7 +2,7 @@
 """A real etcd beside the nodes of lab.py: one member or three, with or without TLS, in namespaces on the same wire."""
 import ctypes, json, os, signal, socket, subprocess, time
 
-from lab import CONFIG, PATIENCE, Lab, Node, check, equal, shell
+from lab import CONFIG, PATIENCE, Daemon, Lab, check, equal, shell
 
 PREFIX = "/coreos.com/network"
 SUBNETS = f"{PREFIX}/subnets/"
@@ -141,11 +141,12 @@ class EtcdLab(Lab):
         return json.loads(self.etcdctl("lease", "timetolive", "-w", "json", f"{lease:x}"))["ttl"]
 
 
-class EtcdNode(Node):
-    """A node of a lab whose tests know nothing of etcd."""
+class LikeDaemon(Daemon):
+    """flanneld on etcd, whatever file of the embedded store it was to use."""
 
-    def args(self, *more):
-        return [f"--etcd-endpoints={self.lab.endpoints}" if a.startswith("--store-path") else a for a in super().args(*more)]
+    def __init__(self, node, args, **how):
+        args = [a for a in args if not a.startswith("--store-path=")]
+        super().__init__(node, [*args, f"--etcd-endpoints={node.lab.endpoints}"], **how)
 
 
 class LikeLab(EtcdLab):
@@ -161,13 +162,9 @@ class LikeLab(EtcdLab):
     def leases(self):
         return {name: (json.loads(value), lease != 0) for name, (value, lease) in self.keys().items()}
 
-    def node(self, name, *addresses):
-        return EtcdNode(self, name, *addresses)
-
 
 def start(node, *more, **how):
     """flanneld of a node on the lab's etcd."""
-    from lab import Daemon
     args = [f"--subnet-file={node.subnet_file}", f"--state-dir={node.dir}/state", f"--socket={node.dir}/sock", "--iface=eth0",
             f"--etcd-endpoints={node.lab.endpoints}", *more]
     return Daemon(node, args, **how)
