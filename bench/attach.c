@@ -9,101 +9,43 @@
  * process that ends at once), ADD by PLUGIN, ADD by PEER-PLUGIN; and at last DEL by each. CNI_PATH for PLUGIN comes from the
  * environment. BRIDGE "-": there is no floor beside EMPTY.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <net/if.h>
-#include <sched.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "cni_call.h"
 #include "floor.h"
 
 /* in the place of the index of the bridge to attach to */
 #define NO_FLOOR UINT_MAX
 
-struct plugin {
-	const char *program;
-	const char *config;
-	const char *path; /* CNI_PATH */
-	double *add;
-	double *del;
-};
-
-/* a new network namespace, kept by its descriptor */
-static int make_netns(int node_fd)
-{
-	int fd;
-
-	if (unshare(CLONE_NEWNET) < 0)
-		return -1;
-	fd = open("/proc/self/ns/net", O_RDONLY); /* inherited on purpose: programs find it under /proc/PID/fd */
-	if (setns(node_fd, CLONE_NEWNET) < 0)
-		return -1;
-	return fd;
-}
-
-/* runs a program to its end: milliseconds, or -1 if it failed */
-static double run(const char *program, const char *config, char **environment)
-{
-	posix_spawn_file_actions_t actions;
-	char *argv[] = {(char *)program, NULL};
-	double begin = now_ms();
-	int status = -1;
-	pid_t pid;
-
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, config, O_RDONLY, 0);
-	posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-	if (posix_spawn(&pid, program, &actions, NULL, argv, environment) == 0)
-		waitpid(pid, &status, 0);
-	posix_spawn_file_actions_destroy(&actions);
-	return status == 0 ? now_ms() - begin : -1;
-}
-
-/* one CNI call */
-static double call(const struct plugin *plugin, const char *command, int netns_fd, unsigned int number)
-{
-	char command_text[32], id[48], netns[64], path[512], ifname[] = "CNI_IFNAME=eth0";
-	char programs[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"; /* Go plugins run iptables */
-	char *environment[] = {command_text, id, netns, path, ifname, programs, NULL};
-	double ms;
-
-	snprintf(command_text, sizeof(command_text), "CNI_COMMAND=%s", command);
-	snprintf(id, sizeof(id), "CNI_CONTAINERID=bench%u", number);
-	snprintf(netns, sizeof(netns), "CNI_NETNS=/proc/%d/fd/%d", (int)getpid(), netns_fd);
-	snprintf(path, sizeof(path), "CNI_PATH=%s", plugin->path);
-	ms = run(plugin->program, plugin->config, environment);
-	if (ms < 0)
-		fprintf(stderr, "attach: %s by %s failed\n", command, plugin->program);
-	return ms;
-}
-
 /* everything of one round; number tells the containers of all rounds apart */
-static int round_of(const struct plugin *plugins, int n_plugins, const char *empty, unsigned int bridge, int node_fd,
-		    int i, double *empty_ms, double *floor_ms)
+static int round_of(const struct bench_plugin *plugins, int n_plugins, const char *empty, unsigned int bridge,
+		    int node_fd, int i, double *empty_ms, double *floor_ms)
 {
 	unsigned int number = (unsigned int)i * 4 + 100000;
 	int netns_fds[3] = {-1, -1, -1};
 	double begin;
 
 	for (int j = 0; j <= n_plugins; j++)
-		netns_fds[j] = make_netns(node_fd);
+		netns_fds[j] = bench_netns(node_fd);
 	begin = now_ms();
 	if (bridge != NO_FLOOR && floor_attach(netns_fds[0], node_fd, bridge, (unsigned int)i) < 0) {
 		fprintf(stderr, "attach: the floor failed\n");
 		return -1;
 	}
 	floor_ms[i] = bridge != NO_FLOOR ? now_ms() - begin : 0;
-	empty_ms[i] = run(empty, "/dev/null", (char *[]){NULL});
+	empty_ms[i] = bench_run(empty, "/dev/null", (char *[]){NULL});
 	for (int j = 0; j < n_plugins; j++)
-		plugins[j].add[i] = call(&plugins[j], "ADD", netns_fds[j + 1], number + (unsigned int)j);
+		plugins[j].add[i] =
+			bench_call(&plugins[j], "ADD", (int)getpid(), netns_fds[j + 1], number + (unsigned int)j);
 	for (int j = 0; j < n_plugins; j++)
-		plugins[j].del[i] = call(&plugins[j], "DEL", netns_fds[j + 1], number + (unsigned int)j);
+		plugins[j].del[i] =
+			bench_call(&plugins[j], "DEL", (int)getpid(), netns_fds[j + 1], number + (unsigned int)j);
 	for (int j = 0; j <= n_plugins; j++)
 		close(netns_fds[j]);
 	for (int j = 0; j < n_plugins; j++) {
@@ -120,19 +62,19 @@ int main(int argc, char **argv)
 	double *times = calloc((size_t)(runs + 1) * 6, sizeof(double)), *empty_ms = times, *floor_ms = times + runs;
 	double base, ours;
 	unsigned int bridge;
-	struct plugin plugins[2] = {0};
+	struct bench_plugin plugins[2] = {0};
 
 	if (runs < 1 || !times) {
 		fprintf(stderr,
 			"usage: attach RUNS PODS BRIDGE EMPTY PLUGIN CONFIG [PEER-PLUGIN PEER-CONFIG PEER-PATH]\n");
 		return 2;
 	}
-	plugins[0] = (struct plugin){argv[5], argv[6], getenv("CNI_PATH"), times + 2 * runs, times + 3 * runs};
+	plugins[0] = (struct bench_plugin){argv[5], argv[6], getenv("CNI_PATH"), times + 2 * runs, times + 3 * runs};
 	if (n_plugins == 2)
-		plugins[1] = (struct plugin){argv[7], argv[8], argv[9], times + 4 * runs, times + 5 * runs};
+		plugins[1] = (struct bench_plugin){argv[7], argv[8], argv[9], times + 4 * runs, times + 5 * runs};
 	bridge = strcmp(argv[3], "-") == 0 ? NO_FLOOR : if_nametoindex(argv[3]);
 	for (int i = 0; i < pods; i++) {
-		if (call(&plugins[0], "ADD", make_netns(node_fd), (unsigned int)i) < 0)
+		if (bench_call(&plugins[0], "ADD", (int)getpid(), bench_netns(node_fd), (unsigned int)i) < 0)
 			return 1;
 	}
 	/*
