@@ -20,11 +20,12 @@ SYSCTL, SYSCTL_VALUE = "net.core.somaxconn", "517"
 SERVE = "mkdir -p /www; echo $0 > /www/name; httpd -p 8080 -h /www && ip -o -4 addr show dev eth0; exec sleep 1000000"
 
 
-def config_list(node):
-    """What an operator would write, but for the paths."""
+def config_list(node, mappings=None):
+    """What an operator would write, but for the paths. With mappings: ports for a client that cannot name them itself."""
     return {"cniVersion": "1.0.0", "name": NETWORK, "plugins": [
         {"type": "flannel", "subnetFile": node.subnet_file, "delegate": {"hairpinMode": True, "isDefaultGateway": True}},
-        {"type": "portmap", "capabilities": {"portMappings": True}},
+        {"type": "portmap", "capabilities": {"portMappings": True},
+         **({"runtimeConfig": {"portMappings": mappings}} if mappings else {})},
         {"type": "tuning", "sysctl": {SYSCTL: SYSCTL_VALUE}}]}
 
 
@@ -62,13 +63,17 @@ class World:
         self.dir = os.path.join(node.dir, "world")
         config = os.path.join(self.dir, "net.d")
         os.makedirs(config)
-        with open(os.path.join(config, "10-flannel.conflist"), "w") as f:
-            json.dump(config_list(node), f)
+        self.config_path = os.path.join(config, "10-flannel.conflist")
+        self.configure()
         self.process = subprocess.Popen(
             ["ip", "netns", "exec", node.ns, os.path.join(HERE, "world"), self.group, os.environ["CNI_PLUGINS"], config],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.env = {"PATH": os.environ["PATH"], "HOME": self.dir, "LANG": "C.UTF-8",
                     **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS") or k.startswith("FLANNEL_")}}
+
+    def configure(self, mappings=None):
+        with open(self.config_path, "w") as f:
+            json.dump(config_list(self.node, mappings), f)
 
     def wait(self):
         """until it is there"""
@@ -207,6 +212,15 @@ def expect_served(containers):
             one.exec("timeout", "10", "ping", "-c", "1", other.address)
         equal(get(one.node, one.address, PORT), one.name, f"the node asks {one.name}")
         equal(one.exec("cat", "/proc/sys/" + SYSCTL.replace(".", "/")), SYSCTL_VALUE, f"{one.name}: {SYSCTL}")
+
+
+def expect_published(containers, gone=()):
+    """The host outside reaches each by its node's port, and by the ports of those that are gone nobody."""
+    for one in containers:
+        equal(get(one.node.lab.outside, one.node.address, one.host_port), one.name, f"outside asks {one.name}")
+    for one in gone:
+        said = one.node.lab.outside.run("busybox", "wget", "-q", "-O", "-", f"http://{one.node.address}:{one.host_port}/name", ok=False)
+        equal(said, "", f"outside asks {one.name}, which is gone")
 
 
 def get(node, address, port, path="name"):
