@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "common_keys.h"
 #include "decode.h"
+#include "environment.h"
 #include "mac.h"
 #include "result.h"
 
@@ -144,15 +145,16 @@ int cni_bridge_config_read(const struct cni_request *request, struct cni_attach_
 {
 	CNI_CLEANUP(cni_attach_config_clear) struct cni_attach_config config = {0};
 	struct json_object *object = request->config;
+	int r = cni_attach_config_read(request, &config, error);
 
-	if (cni_attach_config_read(request, &config, error) < 0 ||
-	    cni_get_string(object, "", "bridge", &config.bridge, error) < 0 ||
-	    read_flags(object, &config.flags, error) < 0 ||
+	if (r == 0)
+		r = cni_get_string(object, "", "bridge", &config.bridge, error);
+	if (r == 0)
+		config.bridge = DEFAULT_BRIDGE;
+	if (r < 0 || read_flags(object, &config.flags, error) < 0 ||
 	    cni_get_bool(object, "", "macspoofchk", &config.guard, error) < 0 ||
 	    read_vlans(object, &config, error) < 0 || read_mac(request, &config, error) < 0)
 		return -1;
-	if (config.bridge[0] == '\0')
-		config.bridge = DEFAULT_BRIDGE;
 	*ret_config = config;
 	memset(&config, 0, sizeof(config));
 	return 0;
@@ -162,7 +164,10 @@ int cni_bridge_config_check(const struct cni_request *request, struct cni_attach
 			    struct cni_error *error)
 {
 	const unsigned int both = FLANNEL_ATTACHMENT_HAIRPIN | FLANNEL_ATTACHMENT_PROMISCUOUS;
+	const char *complaint = cni_ifname_complaint(config->bridge);
 
+	if (complaint)
+		return cni_fail(error, CNI_ERROR_INTERNAL, "bridge is \"%s\", expected %s", config->bridge, complaint);
 	if (config->ipam[0] != '\0' && (config->flags & FLANNEL_ATTACHMENT_LINK_DOWN))
 		return cni_fail(error, CNI_ERROR_INTERNAL,
 				"disableContainerInterface is true, expected no ipam.type with it");

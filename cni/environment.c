@@ -52,19 +52,24 @@ static int check_container_id(const char *id, struct cni_error *error)
 		"CNI_CONTAINERID is \"%s\", expected letters, digits, and after the first \"_\", \".\", \"-\"", id);
 }
 
-/* the rule for interface names */
+const char *cni_ifname_complaint(const char *name)
+{
+	if (name[0] == '\0' || strlen(name) > IFNAME_MAX)
+		return "1 to 15 bytes";
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return "another name than . or ..";
+	for (const char *at = name; *at != '\0'; at++) {
+		if (*at == '/' || *at == ':' || isspace((unsigned char)*at) || is_unicode_blank(at))
+			return "a name without \"/\", \":\" and white space";
+	}
+	return NULL;
+}
+
+/* the rule for interface names; an empty one was not given */
 static int check_ifname(const char *name, struct cni_error *error)
 {
-	const char *why = NULL;
+	const char *why = name[0] != '\0' ? cni_ifname_complaint(name) : NULL;
 
-	if (strlen(name) > IFNAME_MAX)
-		why = "at most 15 bytes";
-	else if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		why = "another name than . or ..";
-	for (const char *at = name; !why && *at != '\0'; at++) {
-		if (*at == '/' || *at == ':' || isspace((unsigned char)*at) || is_unicode_blank(at))
-			why = "a name without \"/\", \":\" and white space";
-	}
 	return why ? cni_fail(error, CNI_ERROR_ENVIRONMENT, "CNI_IFNAME is \"%s\", expected %s", name, why) : 0;
 }
 

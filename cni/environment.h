@@ -16,4 +16,7 @@ int cni_environment_read(const char *command, struct cni_request *ret_request, c
 /* the name of a network, or a container id: letters, digits and after the first "_", "." and "-" */
 bool cni_name_is_valid(const char *name);
 
+/* what is expected of an interface's name, if this is none; NULL if it is one */
+const char *cni_ifname_complaint(const char *name);
+
 #endif

@@ -126,7 +126,7 @@ Test(cni_environment, interface_names)
 		{"\xc3\xa4", NULL},
 		{"\xe2\x80\x8b", NULL}, /* U+200B is no white space */
 		{"\x1f", NULL},
-		{"1234567890123456", "at most 15 bytes"},
+		{"1234567890123456", "1 to 15 bytes"},
 		{".", "another name than . or .."},
 		{"..", "another name than . or .."},
 		{"a/b", "a name without \"/\", \":\" and white space"},

@@ -39,6 +39,24 @@ def bridge_cases():
     taken = ["ip link add cni0 type bridge", "ip link set cni0 up", "ip addr add 10.9.0.1/24 dev cni0"]
     yield bridge("address-taken", setup=taken, isGateway=True)
     yield bridge("force-address", setup=taken, isGateway=True, forceAddress=True)
+    yield bridge("address-longer", setup=taken[:2] + ["ip addr add 10.1.0.1/16 dev cni0"], isGateway=True)
+    yield bridge("address-longer-forced", setup=taken[:2] + ["ip addr add 10.1.0.1/16 dev cni0"], isGateway=True, forceAddress=True)
+    six = taken[:2] + ["ip addr add fd00:1::9/48 dev cni0 nodad"]
+    yield bridge("address-overlaps-v6", setup=six, isGateway=True, ipam=ipam(V6))
+    yield bridge("address-overlaps-v6-forced", setup=six, isGateway=True, forceAddress=True, ipam=ipam(V6))
+    yield bridge("address-disjoint-v6", setup=taken[:2] + ["ip addr add fd00:9::9/64 dev cni0 nodad"], isGateway=True, ipam=ipam(V6))
+    yield bridge("address-taken-no-gateway", setup=taken)
+    yield bridge("bridge-down", setup=taken[:1], isGateway=True)
+    yield bridge("bridge-promisc", setup=taken[:2] + ["ip link set cni0 promisc on"], steps=[ADD, DEL])
+    yield bridge("bridge-accepts-ra", setup=taken[:2] + ["echo 2 > /proc/sys/net/ipv6/conf/cni0/accept_ra"])
+    yield bridge("bridge-mac", setup=taken[:1] + ["ip link set cni0 address 02:00:00:00:00:77 up"], isGateway=True)
+    yield bridge("name-long", bridge="b" * 16)
+    yield bridge("name-slash", bridge="a/b")
+    yield bridge("name-empty", bridge="")
+    yield make("bridge-null-keys", "bridge", WHOLE, {}, stdin={
+        "cniVersion": "1.0.0", "name": "net", "type": "bridge", "ipam": ipam(V4), "args": None, "runtimeConfig": None,
+        **{k: None for k in ("bridge", "isGateway", "isDefaultGateway", "forceAddress", "ipMasq", "mtu", "vlan", "hairpinMode", "promiscMode",
+                             "macspoofchk", "enabledad", "dns", "capabilities")}})
     yield bridge("bridge-exists", setup=taken[:2] + ["ip addr add 10.1.0.1/24 dev cni0"], isGateway=True, mtu=1400)
     yield bridge("ip-masq", ipMasq=True, isGateway=True)
     yield bridge("ip-masq-v6", ipMasq=True, isGateway=True, ipam=ipam(V6))
@@ -65,6 +83,13 @@ def bridge_cases():
                args="IgnoreUnknown=1;MAC=" + mac % 1)
     yield make("bridge-mac-runtime", "bridge", WHOLE,
                {"ipam": ipam(V4), "args": {"cni": {"mac": mac % 2}}, "RuntimeConfig": {"mac": mac % 3}})
+    for form, text in (("dashes", "02-11-22-33-44-55"), ("dots", "0211.2233.4455"), ("upper", "02:AA:BB:CC:DD:EE"), ("multicast", "01:00:5e:00:00:01"),
+                       ("zero", "00:00:00:00:00:00"), ("eight", "02:11:22:33:44:55:66:77"), ("empty", ""), ("mixed", "02:11-22:33:44:55")):
+        yield bridge(f"mac-{form}", runtimeConfig={"mac": text})
+    for key in ("bridge", "forceAddress", "mtu", "vlan", "vlanTrunk", "macspoofchk", "dns", "ipam", "args", "runtimeConfig", "capabilities"):
+        yield make(f"bridge-wrong-{key}", "bridge", [ADD, {"run": "DEL"}], {"ipam": ipam(V4), key: 1.5})
+    for mtu in (-1, 67, 68, 65535, 65536):
+        yield bridge(f"mtu{mtu}", mtu=mtu)
     yield bridge("mac-malformed", runtimeConfig={"mac": "02:11"})
     yield bridge("dns", dns={"nameservers": ["10.1.0.53"], "domain": "d", "search": ["s"], "options": ["o"]})
     yield bridge("dns-empty", dns={"nameservers": []}, ipam=ipam(V4, resolvConf="@DATA@/resolv.conf"),
