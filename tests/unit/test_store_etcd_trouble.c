@@ -230,7 +230,7 @@ Test(store_etcd_trouble, the_next_endpoint_is_asked_where_one_does_not_answer)
 	char address[256], dead[64];
 	struct node *node;
 
-	snprintf(dead, sizeof(dead), "http://127.0.0.1:%d", free_port());
+	own_url(dead, 4001);
 	snprintf(address, sizeof(address), "%s,%s", dead, etcd.endpoint);
 	node = node_open_watching(address, NULL);
 	cr_assert_str_eq(node->log, "begin\nend\n");
@@ -246,7 +246,7 @@ Test(store_etcd_trouble, whoever_speaks_no_grpc_is_named)
 
 	/* the port for figures speaks HTTP/1 only */
 	etcd_kill(&etcd);
-	snprintf(metrics, sizeof(metrics), "http://127.0.0.1:%d", free_port());
+	own_url(metrics, 2381);
 	etcd.more[0] = "--listen-metrics-urls";
 	etcd.more[1] = metrics;
 	etcd_start(&etcd);
