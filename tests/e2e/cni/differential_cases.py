@@ -278,16 +278,17 @@ def bandwidth_cases():
 
 def ptp_cases():
     def ptp(name, steps=WHOLE, setup=(), pods=("pod",), env=None, **config):
-        routes = [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]
-        return make("ptp-" + name, "ptp", steps, {"ipam": ipam(V4, V6, routes=routes), **config}, setup, pods, env=env)
+        return make("ptp-" + name, "ptp", steps, {"ipam": ipam(V4, routes=[{"dst": "0.0.0.0/0"}]), **config}, setup, pods, env=env)
+
+    dual = ipam(V4, V6, routes=[{"dst": "0.0.0.0/0"}, {"dst": "::/0"}])
 
     for version in VERSIONS:
-        yield ptp(f"version-{version}", cniVersion=version, ipam=ipam(V4, routes=[{"dst": "0.0.0.0/0"}]))
-    yield ptp("dual")
+        yield ptp(f"version-{version}", cniVersion=version)
+    yield ptp("dual", ipam=dual)
     yield ptp("v6", ipam=ipam(V6))
     yield ptp("mtu", mtu=1400)
     yield ptp("mtu-refused", mtu=70000)
-    yield ptp("ip-masq", ipMasq=True)
+    yield ptp("ip-masq", ipMasq=True, ipam=dual)
     yield ptp("dns", dns={"nameservers": ["10.1.0.53"], "domain": "d", "search": ["s"], "options": ["o"]})
     yield ptp("dns-empty", dns={"nameservers": []}, ipam=ipam(V4, resolvConf="@DATA@/resolv.conf"),
               setup=["echo nameserver 10.9.9.9 > @DATA@/resolv.conf"])
@@ -301,7 +302,7 @@ def ptp_cases():
     yield ptp("add-twice", steps=[ADD, ADD, DEL])
     yield ptp("ifname-taken", setup=["ip -n $POD link add eth0 type veth peer name other"], steps=[ADD, DEL])
     yield ptp("netns-missing", env={"CNI_NETNS": "@DATA@/none"})
-    yield ptp("del-twice", steps=[ADD, DEL, DEL])
+    yield ptp("del-twice", steps=[ADD, DEL, DEL], ipam=dual)
     yield ptp("del-no-netns", steps=[ADD, {**DEL, "env": {"CNI_NETNS": ""}}])
     yield ptp("del-netns-gone", steps=[ADD, {"sh": "ip netns del $POD"}, DEL])
     yield ptp("check-address-gone", steps=[ADD, {"sh": "ip -n $POD addr del 10.1.0.2/24 dev eth0"}, CHECK, DEL])
