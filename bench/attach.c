@@ -22,6 +22,7 @@
 
 /* in the place of the index of the bridge to attach to */
 #define NO_FLOOR UINT_MAX
+#define SETTLE_USEC 50000
 
 /* everything of one round; number tells the containers of all rounds apart */
 static int round_of(const struct bench_plugin *plugins, int n_plugins, const char *empty, unsigned int bridge,
@@ -48,6 +49,8 @@ static int round_of(const struct bench_plugin *plugins, int n_plugins, const cha
 			bench_call(&plugins[j], "DEL", (int)getpid(), netns_fds[j + 1], number + (unsigned int)j);
 	for (int j = 0; j <= n_plugins; j++)
 		close(netns_fds[j]);
+	/* the kernel takes the namespaces apart in a process of its own, and holds up others meanwhile: not into the next round */
+	usleep(SETTLE_USEC);
 	for (int j = 0; j < n_plugins; j++) {
 		if (plugins[j].add[i] < 0 || plugins[j].del[i] < 0)
 			return -1;
@@ -72,14 +75,19 @@ int main(int argc, char **argv)
 	plugins[0] = (struct bench_plugin){argv[5], argv[6], getenv("CNI_PATH"), times + 2 * runs, times + 3 * runs};
 	if (n_plugins == 2)
 		plugins[1] = (struct bench_plugin){argv[7], argv[8], argv[9], times + 4 * runs, times + 5 * runs};
-	bridge = strcmp(argv[3], "-") == 0 ? NO_FLOOR : if_nametoindex(argv[3]);
 	for (int i = 0; i < pods; i++) {
 		if (bench_call(&plugins[0], "ADD", (int)getpid(), bench_netns(node_fd), (unsigned int)i) < 0)
 			return 1;
 	}
+	/* may be the bridge that the plugin has just made */
+	bridge = strcmp(argv[3], "-") == 0 ? NO_FLOOR : if_nametoindex(argv[3]);
+	if (bridge == 0) {
+		fprintf(stderr, "attach: there is no bridge %s\n", argv[3]);
+		return 1;
+	}
 	/*
-	 * A new container asks for routers three times, four seconds apart, and each question goes to all others: with a thousand that keeps
-	 * the machine busy for a while, but says nothing about what one more costs.
+	 * A new container reports its groups three times within a second or two, and may ask for routers, and all that goes to all others:
+	 * with a thousand that keeps the machine busy for a while, but says nothing about what one more costs.
 	 */
 	if (pods >= 100)
 		sleep(15);
