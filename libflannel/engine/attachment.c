@@ -218,9 +218,12 @@ static int configure_container(struct attach *attach, struct flannel_error **ret
 static int test_port(void *userdata, struct flannel_error **ret_error)
 {
 	struct attach *attach = userdata;
-	int r = fl_link_get_by_index(attach->transaction.node, attach->host_info.ifindex, &attach->host_info,
-				     ret_error);
+	int r;
 
+	/* its state was "up", or unknown and was set to "up" */
+	if (fl_link_is_running(attach->transaction.node, attach->host_info.name))
+		return 1;
+	r = fl_link_get_by_index(attach->transaction.node, attach->host_info.ifindex, &attach->host_info, ret_error);
 	if (r == 0)
 		return fl_error_set(ret_error, -ENODEV, AREA, "it vanished", "wait for port %s",
 				    attach->host_info.name);
@@ -245,14 +248,15 @@ static int connect_ends(struct attach *attach, struct flannel_error **ret_error)
 {
 	struct flannel_context *context = attach->transaction.context;
 	const char *name = attach->host_info.name;
-	int r = fl_veth_set_up(&attach->transaction, &attach->host_info, ret_error);
+	bool is_container_up = !(attach->options.flags & FLANNEL_ATTACHMENT_LINK_DOWN);
+	int r = fl_veth_set_up(&attach->transaction, &attach->host_info, is_container_up, ret_error);
 
-	if (r < 0 || (attach->options.flags & FLANNEL_ATTACHMENT_LINK_DOWN))
+	if (r < 0 || !is_container_up)
 		return r;
-	r = fl_pod_wait(context, context->netns_fd, attach->transaction.node, test_port, attach, PORT_TIMEOUT_MS,
+	r = fl_pod_wait(context, attach->pod.netns_fd, attach->pod.rtnl, test_container, attach, PORT_TIMEOUT_MS,
 			ret_error);
 	if (r >= 0)
-		r = fl_pod_wait(context, attach->pod.netns_fd, attach->pod.rtnl, test_container, attach,
+		r = fl_pod_wait(context, context->netns_fd, attach->transaction.node, test_port, attach,
 				PORT_TIMEOUT_MS, ret_error);
 	if (r == -ETIMEDOUT)
 		return fl_error_set_retryable(ret_error, r, AREA, "it does not come up", "wait for port %s", name);

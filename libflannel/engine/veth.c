@@ -124,11 +124,15 @@ int fl_veth_create(struct fl_transaction *transaction, const struct fl_veth_want
 	return r < 0 ? r : complete(transaction, want, &link, ret_info, ret_error);
 }
 
-int fl_veth_set_up(struct fl_transaction *transaction, struct fl_link_info *info, struct flannel_error **ret_error)
+int fl_veth_set_up(struct fl_transaction *transaction, struct fl_link_info *info, bool is_peer_up,
+		   struct flannel_error **ret_error)
 {
-	struct fl_link link = {.kind = "veth", .set = FL_LINK_UP, .up = true};
+	struct fl_link link = {.kind = "veth", .set = FL_LINK_UP, .up = true, .operstate = IF_OPER_UP};
 	int r;
 
+	/* the kernel itself comes to say so a little later; where it said something else before, this is ignored */
+	if (is_peer_up)
+		link.set |= FL_LINK_OPERSTATE;
 	memcpy(link.name, info->name, sizeof(link.name));
 	r = fl_link_change(transaction->node, info->ifindex, &link, ret_error);
 	if (r == 0)
@@ -210,7 +214,7 @@ static int ensure(struct fl_transaction *transaction, const struct fl_veth_want 
 	}
 	r = fl_veth_create(transaction, want, ret_info, ret_error);
 	if (r >= 0)
-		r = fl_veth_set_up(transaction, ret_info, ret_error);
+		r = fl_veth_set_up(transaction, ret_info, false, ret_error);
 	return r < 0 ? r : 1;
 }
 

@@ -26,6 +26,7 @@ int fl_veth_create(struct fl_transaction *transaction, const struct fl_veth_want
 		   struct flannel_error **ret_error);
 
 /* Sets this end up; if the other end is up already, both have their carrier now. Not noted for undo: it goes with the pair. */
-int fl_veth_set_up(struct fl_transaction *transaction, struct fl_link_info *info, struct flannel_error **ret_error);
+int fl_veth_set_up(struct fl_transaction *transaction, struct fl_link_info *info, bool is_peer_up,
+		   struct flannel_error **ret_error);
 
 #endif

@@ -47,6 +47,14 @@ int fl_link_find_name(struct fl_rtnl *rtnl, uint32_t ifindex, char ret_name[FLAN
 	return 0;
 }
 
+bool fl_link_is_running(struct fl_rtnl *rtnl, const char *name)
+{
+	struct ifreq request = {0};
+
+	memcpy(request.ifr_name, name, strnlen(name, sizeof(request.ifr_name) - 1));
+	return ioctl(fl_rtnl_get_fd(rtnl), SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_RUNNING);
+}
+
 /* types and lengths that the attributes must have */
 static const struct nla_policy port_policy[IFLA_BRPORT_MAX + 1] = {
 	[IFLA_BRPORT_MODE] = {.type = NLA_U8},

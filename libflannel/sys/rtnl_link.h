@@ -39,6 +39,9 @@ int fl_link_find_index(struct fl_rtnl *rtnl, const char *name, uint32_t *ret_ifi
 /* the other way round */
 int fl_link_find_name(struct fl_rtnl *rtnl, uint32_t ifindex, char ret_name[FLANNEL_IFNAME_SIZE]);
 
+/* Is a link up with its operational state "up" or unknown. Unlike with requests, nobody has to wait for the kernel's lock. */
+bool fl_link_is_running(struct fl_rtnl *rtnl, const char *name);
+
 /* 1 if it exists, 0 if not, negative. An alternative name finds the link, too; .name is then another. */
 int fl_link_get(struct fl_rtnl *rtnl, const char *name, struct fl_link_info *ret_info,
 		struct flannel_error **ret_error);
