@@ -10,8 +10,8 @@
 
 #include <flannel/flannel.h>
 
-#include "attachments.h"
 #include "cleanup.h"
+#include "collect.h"
 #include "common_keys.h"
 #include "decode.h"
 #include "netns.h"
@@ -176,19 +176,8 @@ static int check(const struct cni_request *request, struct json_object **ret_res
 /* GC: addresses of containers that are no more */
 static int collect(const struct cni_request *request, struct json_object **ret_result, struct cni_error *error)
 {
-	CNI_CLEANUP(cni_attachments_clear) struct cni_attachments attachments = {0};
-	CNI_CLEANUP(cni_context_unrefp) struct flannel_context *context = NULL;
-	CNI_CLEANUP(cni_flannel_errorp) struct flannel_error *cause = NULL;
-	int r = cni_attachments_read(request->config, &attachments, error);
-
 	(void)ret_result;
-	if (r <= 0)
-		return r;
-	if (cni_context_new(-1, &context, error) < 0)
-		return -1;
-	if (flannel_firewall_collect(context, request->network, attachments.ids, attachments.n, &cause) < 0)
-		return cni_fail_flannel(error, cause, NULL);
-	return 0;
+	return cni_collect(request, flannel_firewall_collect, error);
 }
 
 const struct cni_plugin cni_plugin_firewall = {

@@ -38,15 +38,33 @@ static int list_rules(struct fl_former *former, const struct fl_nft_table_name *
 	return r;
 }
 
-int fl_former_take_rules(struct fl_former *former, const struct fl_nft_table_name *table, const char *chain,
-			 const char *prefix, struct flannel_error **ret_error)
+/* what a rule must have to be marked: one of these, the others are NULL */
+struct mark {
+	const char *prefix;  /* its comment begins with that */
+	const char *comment; /* its comment is that */
+	const char *target;  /* it jumps to that chain */
+};
+
+/* is a rule meant */
+static bool is_meant(const struct fl_nft_found_rule *rule, const struct mark *mark)
+{
+	if (mark->prefix)
+		return strncmp(rule->comment, mark->prefix, strlen(mark->prefix)) == 0;
+	if (mark->comment)
+		return strcmp(rule->comment, mark->comment) == 0;
+	return strcmp(rule->target, mark->target) == 0;
+}
+
+/* marks rules of a table, or of one chain of it, for deletion */
+static int take_rules(struct fl_former *former, const struct fl_nft_table_name *table, const char *chain,
+		      const struct mark *mark, struct flannel_error **ret_error)
 {
 	FL_CLEANUP(fl_freep) struct fl_nft_found_rule *rules = NULL;
 	size_t n = 0;
 	int r = list_rules(former, table, chain, &rules, &n, ret_error);
 
 	for (size_t i = 0; i < n && r >= 0; i++) {
-		if (strncmp(rules[i].comment, prefix, strlen(prefix)) != 0)
+		if (!is_meant(&rules[i], mark))
 			continue;
 		r = add_command(former, fl_nft_delete_rule(table, rules[i].chain, rules[i].handle), ret_error);
 		former->n++;
@@ -54,21 +72,16 @@ int fl_former_take_rules(struct fl_former *former, const struct fl_nft_table_nam
 	return r < 0 ? r : 0;
 }
 
-/* marks the rules of a table that jump to a chain */
-static int take_jumps(struct fl_former *former, const struct fl_nft_table_name *table, const char *chain,
-		      struct flannel_error **ret_error)
+int fl_former_take_rules(struct fl_former *former, const struct fl_nft_table_name *table, const char *chain,
+			 const char *prefix, struct flannel_error **ret_error)
 {
-	FL_CLEANUP(fl_freep) struct fl_nft_found_rule *rules = NULL;
-	size_t n = 0;
-	int r = list_rules(former, table, NULL, &rules, &n, ret_error);
+	return take_rules(former, table, chain, &(struct mark){.prefix = prefix}, ret_error);
+}
 
-	for (size_t i = 0; i < n && r >= 0; i++) {
-		if (strcmp(rules[i].target, chain) != 0)
-			continue;
-		r = add_command(former, fl_nft_delete_rule(table, rules[i].chain, rules[i].handle), ret_error);
-		former->n++;
-	}
-	return r < 0 ? r : 0;
+int fl_former_take_rules_of(struct fl_former *former, const struct fl_nft_table_name *table, const char *comment,
+			    struct flannel_error **ret_error)
+{
+	return take_rules(former, table, NULL, &(struct mark){.comment = comment}, ret_error);
 }
 
 int fl_former_take_chain(struct fl_former *former, const struct fl_nft_table_name *table, const char *chain,
@@ -79,7 +92,7 @@ int fl_former_take_chain(struct fl_former *former, const struct fl_nft_table_nam
 
 	if (r <= 0)
 		return r;
-	r = take_jumps(former, table, chain, ret_error);
+	r = take_rules(former, table, NULL, &(struct mark){.target = chain}, ret_error);
 	if (r >= 0)
 		r = add_command(former, fl_nft_flush_chain(table, chain), ret_error);
 	if (r >= 0)

@@ -20,6 +20,10 @@ int fl_former_begin(struct fl_former *former, struct flannel_context *context, s
 int fl_former_take_rules(struct fl_former *former, const struct fl_nft_table_name *table, const char *chain,
 			 const char *prefix, struct flannel_error **ret_error);
 
+/* marks the rules of a table that have exactly this comment; nothing without the table */
+int fl_former_take_rules_of(struct fl_former *former, const struct fl_nft_table_name *table, const char *comment,
+			    struct flannel_error **ret_error);
+
 /* marks a chain with what jumps to it; nothing without it. A chain comes before those whose rules jump to it. */
 int fl_former_take_chain(struct fl_former *former, const struct fl_nft_table_name *table, const char *chain,
 			 struct flannel_error **ret_error);

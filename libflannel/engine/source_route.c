@@ -66,13 +66,16 @@ static int require_link(const struct work *work, struct flannel_error **ret_erro
 	return fl_error_set(ret_error, -ENODEV, "rtnl", "there is none", "get link %s", work->options.link);
 }
 
-/* a list with more items at its end; NULL without memory, and then the list is as it was */
-static void *extend(void *list, size_t n, const void *items, size_t n_items, size_t size)
+/* A list with more items at its end, which are counted. NULL without memory, and then the list is as it was. */
+static void *extend(void *list, size_t *n, const void *items, size_t n_items, size_t size)
 {
-	char *larger = reallocarray(list, n + n_items + 1, size);
+	char *larger = reallocarray(list, *n + n_items + 1, size);
 
-	if (larger && n_items)
-		memcpy(larger + n * size, items, n_items * size);
+	if (!larger)
+		return NULL;
+	if (n_items)
+		memcpy(larger + *n * size, items, n_items * size);
+	*n += n_items;
 	return larger;
 }
 
@@ -88,17 +91,12 @@ static int look_at_rules(struct work *work, int family, struct flannel_error **r
 
 	if (r < 0)
 		return r;
-	larger = extend(work->rules, facts->n_rules, rules, n_rules, sizeof(*rules));
-	if (!larger)
-		return fl_error_oom(ret_error);
-	work->rules = larger;
-	facts->n_rules += n_rules;
-	larger = extend(work->tables, facts->n_tables, tables, n_tables, sizeof(*tables));
-	if (!larger)
-		return fl_error_oom(ret_error);
-	work->tables = larger;
-	facts->n_tables += n_tables;
-	return 0;
+	larger = extend(work->rules, &facts->n_rules, rules, n_rules, sizeof(*rules));
+	work->rules = larger ? larger : work->rules;
+	if (larger)
+		larger = extend(work->tables, &facts->n_tables, tables, n_tables, sizeof(*tables));
+	work->tables = larger ? larger : work->tables;
+	return larger ? 0 : fl_error_oom(ret_error);
 }
 
 /* the routes of one family */
@@ -112,12 +110,9 @@ static int look_at_routes(struct work *work, int family, struct flannel_error **
 
 	if (r < 0)
 		return r;
-	larger = extend(work->routes, facts->n_routes, routes, n_routes, sizeof(*routes));
-	if (!larger)
-		return fl_error_oom(ret_error);
-	work->routes = larger;
-	facts->n_routes += n_routes;
-	return 0;
+	larger = extend(work->routes, &facts->n_routes, routes, n_routes, sizeof(*routes));
+	work->routes = larger ? larger : work->routes;
+	return larger ? 0 : fl_error_oom(ret_error);
 }
 
 /* the rules and routes of one family; a kernel without it has none */
