@@ -184,6 +184,8 @@ static int make_veth(struct attach *attach, struct flannel_error **ret_error)
 	want.peer_name = attach->pod.ifname;
 	want.peer_mac = fl_mac_format(peer->mac, mac, sizeof(mac));
 	want.mtu = attach->options.mtu;
+	/* an end whose peer stays down has nothing to wait for */
+	want.up = (flags & FLANNEL_ATTACHMENT_LINK_DOWN) != 0;
 	want.hairpin = (flags & FLANNEL_ATTACHMENT_HAIRPIN) != 0;
 	want.isolated = (flags & FLANNEL_ATTACHMENT_ISOLATED) != 0;
 	r = fl_veth_create(&attach->transaction, &want, &attach->host_info, ret_error);
@@ -248,13 +250,14 @@ static int connect_ends(struct attach *attach, struct flannel_error **ret_error)
 {
 	struct flannel_context *context = attach->transaction.context;
 	const char *name = attach->host_info.name;
-	bool is_container_up = !(attach->options.flags & FLANNEL_ATTACHMENT_LINK_DOWN);
-	int r = fl_veth_set_up(&attach->transaction, &attach->host_info, is_container_up, ret_error);
+	int r;
 
-	if (r < 0 || !is_container_up)
-		return r;
-	r = fl_pod_wait(context, attach->pod.netns_fd, attach->pod.rtnl, test_container, attach, PORT_TIMEOUT_MS,
-			ret_error);
+	if (attach->options.flags & FLANNEL_ATTACHMENT_LINK_DOWN)
+		return 0;
+	r = fl_veth_set_up(&attach->transaction, &attach->host_info, ret_error);
+	if (r >= 0)
+		r = fl_pod_wait(context, attach->pod.netns_fd, attach->pod.rtnl, test_container, attach,
+				PORT_TIMEOUT_MS, ret_error);
 	if (r >= 0)
 		r = fl_pod_wait(context, context->netns_fd, attach->transaction.node, test_port, attach,
 				PORT_TIMEOUT_MS, ret_error);

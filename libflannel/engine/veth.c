@@ -75,8 +75,8 @@ static int create_once(struct fl_transaction *transaction, const struct fl_veth_
 /* everything about the pair that can be said before it is made */
 static void describe(const struct fl_veth_want *want, struct fl_link *link)
 {
-	*link = (struct fl_link){.kind = "veth", .mtu = want->mtu};
-	link->set = FL_LINK_TXQLEN | (want->mtu ? FL_LINK_MTU : 0);
+	*link = (struct fl_link){.kind = "veth", .up = want->up, .mtu = want->mtu};
+	link->set = FL_LINK_UP | FL_LINK_TXQLEN | (want->mtu ? FL_LINK_MTU : 0);
 	snprintf(link->peer_name, sizeof(link->peer_name), "%s", want->peer_name);
 	if (want->peer_mac)
 		link->peer_has_mac = fl_mac_parse(want->peer_mac, link->peer_mac) == 0;
@@ -87,7 +87,7 @@ static void describe(const struct fl_veth_want *want, struct fl_link *link)
 }
 
 /*
- * What is to be set before this end is up: until then nothing can come in, and no address is made. This end has no use for router
+ * What is to be set before both ends are up: until then nothing can come in, and no address is made. This end has no use for router
  * advertisements (CVE-2020-10749), and as a bridge port none for an address, which would only cost time. Not noted for undo: all
  * this goes with the pair.
  */
@@ -124,15 +124,13 @@ int fl_veth_create(struct fl_transaction *transaction, const struct fl_veth_want
 	return r < 0 ? r : complete(transaction, want, &link, ret_info, ret_error);
 }
 
-int fl_veth_set_up(struct fl_transaction *transaction, struct fl_link_info *info, bool is_peer_up,
-		   struct flannel_error **ret_error)
+int fl_veth_set_up(struct fl_transaction *transaction, struct fl_link_info *info, struct flannel_error **ret_error)
 {
-	struct fl_link link = {.kind = "veth", .set = FL_LINK_UP, .up = true, .operstate = IF_OPER_UP};
+	/* of the state the kernel itself comes to say so a little later; where it said something else before, this is ignored */
+	struct fl_link link = {.kind = "veth", .set = FL_LINK_UP | FL_LINK_OPERSTATE, .up = true};
 	int r;
 
-	/* the kernel itself comes to say so a little later; where it said something else before, this is ignored */
-	if (is_peer_up)
-		link.set |= FL_LINK_OPERSTATE;
+	link.operstate = IF_OPER_UP;
 	memcpy(link.name, info->name, sizeof(link.name));
 	r = fl_link_change(transaction->node, info->ifindex, &link, ret_error);
 	if (r == 0)
@@ -213,8 +211,6 @@ static int ensure(struct fl_transaction *transaction, const struct fl_veth_want 
 		return r < 0 ? r : 0;
 	}
 	r = fl_veth_create(transaction, want, ret_info, ret_error);
-	if (r >= 0)
-		r = fl_veth_set_up(transaction, ret_info, false, ret_error);
 	return r < 0 ? r : 1;
 }
 
@@ -239,6 +235,7 @@ int flannel_veth_ensure(struct flannel_context *context, const struct flannel_ve
 	want = (struct fl_veth_want){.name = copy.name, .bridge = copy.bridge, .peer_netns_fd = copy.peer_netns_fd};
 	want.peer_name = copy.peer_name;
 	want.peer_mac = copy.peer_mac;
+	want.up = true;
 	want.mtu = copy.mtu;
 	want.hairpin = copy.hairpin != 0;
 	want.isolated = copy.isolated != 0;

@@ -13,6 +13,7 @@ struct fl_veth_want {
 	const char *peer_name;
 	const char *peer_mac; /* NULL: the kernel's choice */
 	uint32_t mtu;
+	bool up; /* this end, as soon as it is there */
 	bool hairpin;
 	bool isolated;
 };
@@ -20,13 +21,12 @@ struct fl_veth_want {
 /* "veth" and eight random digits, as the reference bridge plugin makes them; it may be taken */
 int fl_veth_draw_name(char ret_name[FLANNEL_IFNAME_SIZE], struct flannel_error **ret_error);
 
-/* Makes the pair, both ends down. -EEXIST if the peer's name, or a given name, is taken. ret_info: this end; its
+/* Makes the pair, the other end down. -EEXIST if the peer's name, or a given name, is taken. ret_info: this end; its
  * peer_ifindex is the other end's index in its namespace. */
 int fl_veth_create(struct fl_transaction *transaction, const struct fl_veth_want *want, struct fl_link_info *ret_info,
 		   struct flannel_error **ret_error);
 
-/* Sets this end up; if the other end is up already, both have their carrier now. Not noted for undo: it goes with the pair. */
-int fl_veth_set_up(struct fl_transaction *transaction, struct fl_link_info *info, bool is_peer_up,
-		   struct flannel_error **ret_error);
+/* Sets this end up when the other end is: now both have their carrier. Not noted for undo: it goes with the pair. */
+int fl_veth_set_up(struct fl_transaction *transaction, struct fl_link_info *info, struct flannel_error **ret_error);
 
 #endif
