@@ -175,6 +175,7 @@ static int start_node(struct daemon *daemon, struct flannel_error **ret_error)
 		.public_ip6 = or_null(options->public_ipv6),
 		.masquerade = masquerade_flags(options),
 		.subnet_file = options->subnet_file,
+		.state_dir = options->state_dir,
 		.ipmasq_value = options->ip_masq,
 		.renew_margin_sec = (uint32_t)options->subnet_lease_renew_margin * 60,
 	};

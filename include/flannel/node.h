@@ -59,6 +59,8 @@ enum flannel_node_state {
  * @lease_sec:        as in struct flannel_lease_options.
  * @renew_margin_sec: as in struct flannel_lease_options.
  * @userdata:         comes back with each event of the node.
+ * @state_dir:        directory for what must outlive a reboot, made if missing (mode 0700): the MAC address of a vxlan device, which
+ *                    peers know the node by, in "NAME.mac". NULL: it is new after each reboot. No other node may use the same one.
  */
 struct flannel_node_options {
 	size_t size;
@@ -72,6 +74,7 @@ struct flannel_node_options {
 	uint32_t lease_sec;
 	uint32_t renew_margin_sec;
 	void *userdata;
+	const char *state_dir;
 };
 
 /**

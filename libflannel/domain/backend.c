@@ -8,6 +8,7 @@
 /* all backends of this build; a new one is one line here and one file */
 static const struct fl_backend *const backends[] = {
 	&fl_backend_host_gw,
+	&fl_backend_vxlan,
 };
 
 int fl_backend_find(const char *name, const struct fl_backend **ret_backend, struct flannel_error **ret_error)
@@ -18,7 +19,7 @@ int fl_backend_find(const char *name, const struct fl_backend **ret_backend, str
 			return 0;
 		}
 	}
-	return fl_error_set(ret_error, -EINVAL, "config", "this version has the backend \"host-gw\"",
+	return fl_error_set(ret_error, -EINVAL, "config", "this version has the backends \"host-gw\" and \"vxlan\"",
 			    "network configuration: Backend.Type is \"%s\"", name);
 }
 

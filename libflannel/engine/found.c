@@ -4,8 +4,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
+#include "sys/rtnl_address.h"
+#include "sys/rtnl_link.h"
+#include "sys/rtnl_neighbour.h"
 #include "sys/rtnl_route.h"
 
 /* A listing that was changed under our hands (NLM_F_DUMP_INTR) is read again, at most so often. */
@@ -33,7 +37,26 @@ static int list_routes(struct fl_rtnl *rtnl, int family, struct fl_route **ret_r
 	return r;
 }
 
-/* appends one family */
+/* room for more objects; NULL without memory */
+static struct fl_object *reserve(struct fl_found *found, size_t n, struct flannel_error **ret_error)
+{
+	struct fl_object *objects = reallocarray(found->objects, found->n_objects + n + 1, sizeof(*objects));
+
+	if (!objects) {
+		fl_error_oom(ret_error);
+		return NULL;
+	}
+	found->objects = objects;
+	return objects + found->n_objects;
+}
+
+/* is that how a kernel says that it has no IPv6 */
+static bool is_without_family(int r)
+{
+	return r == -EAFNOSUPPORT || r == -EOPNOTSUPP;
+}
+
+/* appends one family's routes */
 static int read_family(struct fl_found *found, struct fl_rtnl *rtnl, int family, struct flannel_error **ret_error)
 {
 	FL_CLEANUP(fl_freep) struct fl_route *routes = NULL;
@@ -42,32 +65,110 @@ static int read_family(struct fl_found *found, struct fl_rtnl *rtnl, int family,
 	size_t n = 0;
 	int r = list_routes(rtnl, family, &routes, &n, &error);
 
-	if (family == AF_INET6 && (r == -EAFNOSUPPORT || r == -EOPNOTSUPP))
+	if (family == AF_INET6 && is_without_family(r))
 		return 0;
 	if (r < 0) {
 		if (ret_error)
 			*ret_error = FL_TAKE(error);
 		return r;
 	}
-	objects = reallocarray(found->objects, found->n_objects + n + 1, sizeof(*objects));
+	objects = reserve(found, n, ret_error);
 	if (!objects)
-		return fl_error_oom(ret_error);
-	found->objects = objects;
+		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		struct fl_object *object = &objects[found->n_objects++];
+		objects[i] = (struct fl_object){.type = FL_OBJECT_ROUTE, .role = FL_ROLE_NODE};
+		objects[i].route = routes[i];
+	}
+	found->n_objects += n;
+	return 0;
+}
 
-		*object = (struct fl_object){.type = FL_OBJECT_ROUTE, .role = FL_ROLE_NODE};
-		object->route = routes[i];
+/* appends the addresses of a device, without those that the kernel gives every link */
+static int read_addresses(struct fl_found *found, struct fl_rtnl *rtnl, uint32_t ifindex, const char *device,
+			  struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_freep) struct fl_interface_address *addresses = NULL;
+	struct fl_object *objects;
+	size_t n = 0;
+	int r = fl_address_list(rtnl, ifindex, AF_UNSPEC, &addresses, &n, ret_error);
+
+	if (r < 0)
+		return r;
+	objects = reserve(found, n, ret_error);
+	if (!objects)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		if (addresses[i].scope != FL_ROUTE_SCOPE_UNIVERSE)
+			continue;
+		*objects = (struct fl_object){.type = FL_OBJECT_ADDRESS, .role = FL_ROLE_NODE};
+		objects->address.address = addresses[i].address;
+		memcpy(objects->address.link, device, strlen(device) + 1);
+		objects++;
+		found->n_objects++;
 	}
 	return 0;
 }
 
-int fl_found_read(struct fl_found *found, struct fl_rtnl *rtnl, struct flannel_error **ret_error)
+/* appends neighbours of a family, or (AF_BRIDGE) FDB entries */
+static int read_entries(struct fl_found *found, struct fl_rtnl *rtnl, int family, uint32_t ifindex, const char *device,
+			struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_freep) struct fl_object *entries = NULL;
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	struct fl_object *objects;
+	size_t n = 0;
+	int r = fl_neighbour_list(rtnl, family, ifindex, device, &entries, &n, &error);
+
+	if (family == AF_INET6 && is_without_family(r))
+		return 0;
+	if (r < 0) {
+		if (ret_error)
+			*ret_error = FL_TAKE(error);
+		return r;
+	}
+	objects = reserve(found, n, ret_error);
+	if (!objects)
+		return -ENOMEM;
+	if (n)
+		memcpy(objects, entries, n * sizeof(*objects));
+	found->n_objects += n;
+	return 0;
+}
+
+/* appends what is on a device; it may vanish at any moment, and then nothing is */
+static int read_device(struct fl_found *found, struct fl_rtnl *rtnl, const char *device,
+		       struct flannel_error **ret_error)
+{
+	const int families[] = {AF_INET, AF_INET6, AF_BRIDGE};
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	size_t n_before = found->n_objects;
+	uint32_t ifindex;
+	int r = fl_link_find_index(rtnl, device, &ifindex);
+
+	if (r == 0)
+		r = read_addresses(found, rtnl, ifindex, device, &error);
+	for (size_t i = 0; i < FL_N_ELEMENTS(families) && r == 0; i++)
+		r = read_entries(found, rtnl, families[i], ifindex, device, &error);
+	if (r == -ENODEV) {
+		found->n_objects = n_before;
+		return 0;
+	}
+	if (r < 0 && ret_error)
+		*ret_error = FL_TAKE(error);
+	return r;
+}
+
+int fl_found_read(struct fl_found *found, struct fl_rtnl *rtnl, const char devices[FL_DEVICES_MAX][FLANNEL_IFNAME_SIZE],
+		  struct flannel_error **ret_error)
 {
 	int r = read_family(found, rtnl, AF_INET, ret_error);
 
 	if (r >= 0)
 		r = read_family(found, rtnl, AF_INET6, ret_error);
+	for (size_t i = 0; i < FL_DEVICES_MAX && r >= 0; i++) {
+		if (devices[i][0])
+			r = read_device(found, rtnl, devices[i], ret_error);
+	}
 	if (r >= 0)
 		qsort(found->objects, found->n_objects, sizeof(*found->objects), compare_objects);
 	return r;

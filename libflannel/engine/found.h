@@ -5,7 +5,7 @@
 /* What the kernel has, in one list ordered by key: the other half of a full compare. */
 
 #include "base/error.h"
-#include "domain/object.h"
+#include "domain/plan.h"
 #include "sys/rtnl.h"
 
 struct fl_found {
@@ -13,8 +13,12 @@ struct fl_found {
 	size_t n_objects;
 };
 
-/* reads the routes of table main, both families; a kernel without IPv6 has none of it */
-int fl_found_read(struct fl_found *found, struct fl_rtnl *rtnl, struct flannel_error **ret_error);
+/*
+ * Reads the routes of table main, both families; a kernel without IPv6 has none of it. Of the devices (names, "" for none) the global
+ * addresses and the permanent neighbours and FDB entries; of one that is not there nothing.
+ */
+int fl_found_read(struct fl_found *found, struct fl_rtnl *rtnl, const char devices[FL_DEVICES_MAX][FLANNEL_IFNAME_SIZE],
+		  struct flannel_error **ret_error);
 
 /* of the objects under the wanted one's key: one that satisfies it, else the first, else NULL */
 const struct fl_object *fl_found_best(const struct fl_found *found, const struct fl_object *wanted);

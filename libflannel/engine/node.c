@@ -133,6 +133,8 @@ static int check_options(const struct flannel_node_options *options, struct flan
 				    options->masquerade);
 	if (options->subnet_file && !*options->subnet_file)
 		return fl_error_set(ret_error, -EINVAL, "argument", "expected a path", "subnet_file is \"\"");
+	if (options->state_dir && !*options->state_dir)
+		return fl_error_set(ret_error, -EINVAL, "argument", "expected a path", "state_dir is \"\"");
 	if (options->n_interfaces && !options->interfaces)
 		return fl_error_set(ret_error, -EINVAL, "argument", "expected an array",
 				    "interfaces is NULL, n_interfaces %zu", options->n_interfaces);
@@ -155,6 +157,8 @@ static int copy_options(struct flannel_node *node, const struct flannel_node_opt
 		r = copy_text(&node->public_ip6, options->public_ip6, ret_error);
 	if (r >= 0)
 		r = copy_text(&node->subnet_file, options->subnet_file ? options->subnet_file : SUBNET_FILE, ret_error);
+	if (r >= 0)
+		r = copy_text(&node->state_dir, options->state_dir, ret_error);
 	node->masquerade = options->masquerade;
 	node->ipmasq_value = options->ipmasq_value != 0;
 	node->lease_sec = options->lease_sec;
@@ -199,6 +203,7 @@ int flannel_node_new(struct flannel_context *context, struct flannel_store *stor
 		return fl_error_oom(ret_error);
 	node->context = flannel_context_ref(context);
 	node->store = flannel_store_ref(store);
+	fl_node_record_init(node, &node->own);
 	r = copy_options(node, &copy, ret_error);
 	if (r >= 0)
 		r = copy_interfaces(node, &copy, ret_error);
@@ -271,6 +276,7 @@ static void free_options(struct flannel_node *node)
 	free(node->public_ip);
 	free(node->public_ip6);
 	free(node->subnet_file);
+	free(node->state_dir);
 }
 
 struct flannel_node *flannel_node_free(struct flannel_node *node)
@@ -287,6 +293,8 @@ struct flannel_node *flannel_node_free(struct flannel_node *node)
 			fl_node_forget_peer(node, peers->peers[i], true);
 		flannel_request_free(node->request);
 	}
+	if (node->reconciler)
+		(void)fl_reconciler_unwant_all(node->reconciler, &node->own.owner, true, NULL);
 	fl_event_drop(node->context, node);
 	fl_source_free(node->retry);
 	flannel_error_unref(node->error);

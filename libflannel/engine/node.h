@@ -3,8 +3,8 @@
 #define FL_ENGINE_NODE_H
 
 /* The node agent's inside, shared by its files: node.c (life), node_program.c (steps to ready), node_rules.c
- * (rules and their repair), node_peers.c (what is wanted for each peer), node_underlay.c (the interface between nodes),
- * node_status.c (getters). */
+ * (rules and their repair), node_device.c (the backend's links), node_peers.c (what is wanted for each peer), node_underlay.c (the
+ * interface between nodes), node_status.c (getters). */
 
 #include <flannel/node.h>
 
@@ -13,6 +13,17 @@
 #include "engine/context.h"
 #include "engine/reconcile.h"
 #include "engine/request.h"
+
+/* whose objects: a peer's (kept in fl_peer.data), or the node's own */
+struct fl_node_peer {
+	struct fl_owner owner;
+	struct flannel_node *node;
+	const struct fl_peer *peer; /* NULL: the node's own */
+	uint32_t n_objects;
+	const char *ignored;
+	bool gives_way;              /* some objects are those of a newer lease */
+	struct flannel_error *error; /* why nothing could be wanted for it */
+};
 
 struct flannel_node {
 	struct flannel_context *context;
@@ -25,6 +36,7 @@ struct flannel_node {
 	char *public_ip;
 	char *public_ip6;
 	char *subnet_file;
+	char *state_dir;
 	unsigned int masquerade;
 	bool ipmasq_value;
 	uint32_t lease_sec;
@@ -43,6 +55,8 @@ struct flannel_node {
 	struct fl_backend_facts facts; /* what the backend is told; underlay is the one above */
 	uint32_t mtu;
 	struct fl_reconciler *reconciler;
+	struct fl_node_peer own; /* what is wanted whatever peers there are */
+	size_t n_giving_way;     /* peers with .gives_way */
 
 	struct fl_subnet_choice programmed; /* what rules and subnet file speak of */
 	uint32_t programmed_mtu;            /* what the subnet file says */
@@ -52,15 +66,6 @@ struct flannel_node {
 	uint64_t n_rule_repairs;
 	struct fl_source *retry;
 	uint32_t n_failures;
-};
-
-/* what the node keeps for each peer, in fl_peer.data */
-struct fl_node_peer {
-	struct fl_owner owner;
-	struct flannel_node *node;
-	uint32_t n_objects;
-	const char *ignored;
-	struct flannel_error *error; /* why nothing could be wanted for it */
 };
 
 /* state and event of a failure that ends the agent */
@@ -76,6 +81,16 @@ int fl_node_choose_underlay(struct flannel_node *node, const struct flannel_netc
 /* follows it no longer */
 void fl_node_forget_underlay(struct flannel_node *node);
 
+/* Makes the backend's devices, with the MAC addresses that they have, had, or get now: what the store is told of this node. Their
+ * addresses follow when the lease is known. */
+int fl_node_register_devices(struct flannel_node *node, struct flannel_error **ret_error);
+
+/* what is wanted for the node itself, as the facts are now */
+int fl_node_want_devices(struct flannel_node *node, struct flannel_error **ret_error);
+
+/* are the devices and their addresses as wanted; negative says what is not, and is always worth a retry */
+int fl_node_check_devices(const struct flannel_node *node, struct flannel_error **ret_error);
+
 /* what the store is told of this node */
 int fl_node_set_identity(struct flannel_node *node, struct flannel_error **ret_error);
 
@@ -90,6 +105,13 @@ void fl_node_take_rules(struct flannel_node *node, int code, struct flannel_erro
 
 /* stops what fl_node_program() has running, and the watch over the rules */
 void fl_node_stop_programming(struct flannel_node *node);
+
+/* prepares a record of what is wanted on whose behalf */
+void fl_node_record_init(struct flannel_node *node, struct fl_node_peer *record);
+
+/* what the record wanted before and is not among these objects is wanted no longer: how many, or negative */
+int fl_node_drop_others(struct fl_node_peer *record, const struct fl_object *objects, int n_objects,
+			struct flannel_error **ret_error);
 
 /* a peer's lease is new or changed: what is wanted for it */
 void fl_node_want_peer(struct flannel_node *node, struct fl_peer *peer);

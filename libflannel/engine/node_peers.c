@@ -25,6 +25,12 @@ static void on_report(struct fl_owner *owner, enum fl_report report, const struc
 			      flannel_error_get_message(error));
 }
 
+void fl_node_record_init(struct flannel_node *node, struct fl_node_peer *record)
+{
+	record->owner.report = on_report;
+	record->node = node;
+}
+
 /* the node's record of a peer, made at the first call; NULL without memory */
 static struct fl_node_peer *get_record(struct flannel_node *node, struct fl_peer *peer)
 {
@@ -34,31 +40,40 @@ static struct fl_node_peer *get_record(struct flannel_node *node, struct fl_peer
 		record = calloc(1, sizeof(*record));
 		if (!record)
 			return NULL;
-		record->owner.report = on_report;
-		record->node = node;
+		fl_node_record_init(node, record);
 		peer->data = record;
 	}
+	record->peer = peer;
 	return record;
 }
 
-/* asks the backend; a peer that it cannot serve wants nothing and says why */
-static int want_objects(struct flannel_node *node, struct fl_node_peer *record, struct flannel_lease *lease,
-			struct fl_object objects[FL_PEER_OBJECTS_MAX])
+/* notes why nothing could be wanted for a peer; told once for each new reason */
+static void set_error(struct fl_node_peer *record, struct flannel_error *error)
 {
-	int n;
+	struct flannel_node *node = record->node;
+	const char *message = flannel_error_get_message(error);
+	bool is_new = error && strcmp(flannel_error_get_message(record->error), message) != 0;
 
-	record->error = flannel_error_unref(record->error);
+	flannel_error_ref(error);
+	flannel_error_unref(record->error);
+	record->error = error;
+	if (is_new)
+		fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_OBJECT_FAILED, NULL, error, "%s",
+			      message);
+}
+
+/* asks the backend; a peer that it cannot serve wants nothing and says why */
+static int want_objects(struct fl_node_peer *record, struct fl_object objects[FL_PEER_OBJECTS_MAX],
+			struct flannel_error **ret_error)
+{
+	struct flannel_node *node = record->node;
+
 	record->ignored = NULL;
-	if (strcmp(flannel_lease_get_backend_type(lease), node->backend->name) != 0) {
+	if (strcmp(flannel_lease_get_backend_type(record->peer->lease), node->backend->name) != 0) {
 		record->ignored = "other backend";
 		return 0;
 	}
-	n = node->backend->want_peer(&node->facts, lease, objects, &record->error);
-	if (n >= 0)
-		return n;
-	fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_OBJECT_FAILED, NULL, record->error, "%s",
-		      flannel_error_get_message(record->error));
-	return 0;
+	return node->backend->want_peer(&node->facts, record->peer->lease, objects, ret_error);
 }
 
 /* is an object among those wanted now */
@@ -71,11 +86,12 @@ static bool is_among(const struct fl_object *objects, int n_objects, const struc
 	return false;
 }
 
-/* what the peer wanted before and wants no longer */
-static int drop_others(struct flannel_node *node, struct fl_node_peer *record, const struct fl_object *objects,
-		       int n_objects, struct flannel_error **ret_error)
+int fl_node_drop_others(struct fl_node_peer *record, const struct fl_object *objects, int n_objects,
+			struct flannel_error **ret_error)
 {
-	const struct fl_entry *entry = fl_reconciler_entries_of(node->reconciler, &record->owner);
+	struct fl_reconciler *reconciler = record->node->reconciler;
+	const struct fl_entry *entry = fl_reconciler_entries_of(reconciler, &record->owner);
+	int n = 0;
 
 	while (entry) {
 		const struct fl_entry *next = entry->owner_next;
@@ -84,37 +100,111 @@ static int drop_others(struct flannel_node *node, struct fl_node_peer *record, c
 		if (!is_among(objects, n_objects, &entry->object)) {
 			struct fl_object object = entry->object;
 
-			r = fl_reconciler_unwant(node->reconciler, &object, &record->owner, ret_error);
+			r = fl_reconciler_unwant(reconciler, &object, &record->owner, ret_error);
 		}
 		if (r < 0)
 			return r;
+		n += r;
 		entry = next;
 	}
-	return 0;
+	return n;
+}
+
+/* notes that a peer's lease is not the newest one that names an object */
+static void give_way(struct fl_node_peer *record, const struct fl_object *object, const struct fl_node_peer *winner)
+{
+	char text[FL_OBJECT_STRLEN], loser[2 * FLANNEL_PREFIX_STRLEN], newer[2 * FLANNEL_PREFIX_STRLEN];
+
+	fl_log(&record->node->context->log, FLANNEL_LOG_WARNING, "node",
+	       "lease %s: %s belongs to the newer lease %s (a node that got another subnet, or a copy of one)",
+	       flannel_lease_format_key(record->peer->lease, loser, sizeof(loser)),
+	       fl_object_format(object, text, sizeof(text)),
+	       flannel_lease_format_key(winner->peer->lease, newer, sizeof(newer)));
+	record->node->n_giving_way += !record->gives_way;
+	record->gives_way = true;
+	record->ignored = "a newer lease has its device";
+}
+
+/*
+ * Two leases name one object, such as the device of a node that got another subnet while its old lease has not ended: the lease that
+ * was written last is right. Whichever goes, the other gets what it wants then.
+ */
+static int settle(struct fl_node_peer *record, const struct fl_object *object, struct flannel_error **ret_error)
+{
+	struct fl_reconciler *reconciler = record->node->reconciler;
+	struct fl_owner *owner = fl_reconciler_owner_of(reconciler, object);
+	struct fl_node_peer *other;
+	int r;
+
+	if (!owner || owner->report != on_report || owner == &record->node->own.owner)
+		return fl_reconciler_want(reconciler, object, &record->owner, ret_error);
+	other = (struct fl_node_peer *)((char *)owner - offsetof(struct fl_node_peer, owner));
+	if (flannel_lease_get_revision(record->peer->lease) < flannel_lease_get_revision(other->peer->lease)) {
+		give_way(record, object, other);
+		return 0;
+	}
+	r = fl_reconciler_unwant(reconciler, object, owner, ret_error);
+	if (r >= 0)
+		give_way(other, object, record);
+	return r < 0 ? r : fl_reconciler_want(reconciler, object, &record->owner, ret_error);
+}
+
+/* wants what a peer's lease needs, and nothing else on its behalf: how much it wants no longer, or negative */
+static int want(struct fl_node_peer *record, struct flannel_error **ret_error)
+{
+	struct fl_reconciler *reconciler = record->node->reconciler;
+	struct fl_object objects[FL_PEER_OBJECTS_MAX];
+	int n = want_objects(record, objects, ret_error), n_dropped, r;
+
+	record->node->n_giving_way -= record->gives_way;
+	record->gives_way = false;
+	record->n_objects = n > 0 ? (uint32_t)n : 0;
+	n_dropped = fl_node_drop_others(record, objects, n > 0 ? n : 0, n < 0 ? NULL : ret_error);
+	if (n < 0 || n_dropped < 0)
+		return n < 0 ? n : n_dropped;
+	for (int i = 0; i < n; i++) {
+		struct fl_owner *owner = fl_reconciler_owner_of(reconciler, &objects[i]);
+
+		if (owner && owner != &record->owner)
+			r = settle(record, &objects[i], ret_error);
+		else
+			r = fl_reconciler_want(reconciler, &objects[i], &record->owner, ret_error);
+		if (r < 0)
+			return r;
+	}
+	return n_dropped;
+}
+
+/* peers whose objects another lease had: they may have them now */
+static void want_given(struct flannel_node *node)
+{
+	const struct fl_peers *peers = fl_request_get_peers(node->request);
+
+	for (size_t i = 0; i < peers->n_peers && node->n_giving_way > 0; i++) {
+		struct fl_node_peer *record = peers->peers[i]->data;
+		FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+
+		if (!record || !record->gives_way)
+			continue;
+		(void)want(record, &error);
+		set_error(record, error);
+	}
 }
 
 void fl_node_want_peer(struct flannel_node *node, struct fl_peer *peer)
 {
 	struct fl_node_peer *record = get_record(node, peer);
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
-	struct fl_object objects[FL_PEER_OBJECTS_MAX];
-	int n, r;
+	int r;
 
 	if (!record) {
 		node->context->event_lost = true;
 		return;
 	}
-	n = want_objects(node, record, peer->lease, objects);
-	r = drop_others(node, record, objects, n, &error);
-	for (int i = 0; i < n && r >= 0; i++)
-		r = fl_reconciler_want(node->reconciler, &objects[i], &record->owner, &error);
-	record->n_objects = (uint32_t)n;
-	if (r < 0) {
-		flannel_error_unref(record->error);
-		record->error = flannel_error_ref(error);
-		fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_OBJECT_FAILED, NULL, error, "%s",
-			      flannel_error_get_message(error));
-	}
+	r = want(record, &error);
+	set_error(record, error);
+	if (r != 0 && node->n_giving_way > 0)
+		want_given(node);
 }
 
 void fl_node_forget_peer(struct flannel_node *node, struct fl_peer *peer, bool keep)
@@ -126,7 +216,10 @@ void fl_node_forget_peer(struct flannel_node *node, struct fl_peer *peer, bool k
 		return;
 	if (fl_reconciler_unwant_all(node->reconciler, &record->owner, keep, &error) < 0)
 		fl_log(&node->context->log, FLANNEL_LOG_ERROR, "node", "%s", flannel_error_get_message(error));
+	node->n_giving_way -= record->gives_way;
 	flannel_error_unref(record->error);
 	free(record);
 	peer->data = NULL;
+	if (!keep && node->n_giving_way > 0)
+		want_given(node);
 }

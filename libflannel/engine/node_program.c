@@ -31,7 +31,12 @@ static void log_config(struct flannel_node *node, const struct flannel_netconf *
 int fl_node_set_identity(struct flannel_node *node, struct flannel_error **ret_error)
 {
 	struct fl_identity identity = {.backend_type = node->backend->name};
+	char data[FL_VXLAN_DATA_STRLEN], v6_data[FL_VXLAN_DATA_STRLEN];
 
+	if (node->backend->publish) {
+		identity.backend_data = node->backend->publish(&node->facts, AF_INET, data);
+		identity.backend_v6_data = node->backend->publish(&node->facts, AF_INET6, v6_data);
+	}
 	identity.public_ip = node->underlay.public_ip;
 	identity.public_ip6 = node->underlay.public_ip6;
 	return fl_request_set_identity(node->request, &identity, ret_error);
@@ -59,7 +64,12 @@ static int choose_backend(struct flannel_node *node, struct flannel_netconf *net
 
 	node->facts = (struct fl_backend_facts){.netconf = netconf, .underlay = &node->underlay};
 	node->facts.route_protocol = node->context->route_protocol;
-	return r >= 0 && node->backend->load ? node->backend->load(&node->facts, ret_error) : r;
+	if (r >= 0 && node->backend->load)
+		r = node->backend->load(&node->facts, ret_error);
+	if (r >= 0 && node->backend->remark && node->backend->remark(&node->facts))
+		fl_log(&node->context->log, FLANNEL_LOG_WARNING, "config", "network configuration: %s",
+		       node->backend->remark(&node->facts));
+	return r;
 }
 
 int fl_node_configure(struct flannel_node *node, struct flannel_error **ret_error)
@@ -74,6 +84,8 @@ int fl_node_configure(struct flannel_node *node, struct flannel_error **ret_erro
 		r = set_networks(node, netconf, ret_error);
 	if (r >= 0)
 		r = fl_node_choose_underlay(node, netconf, ret_error);
+	if (r >= 0)
+		r = fl_node_register_devices(node, ret_error);
 	if (r >= 0)
 		r = fl_node_set_identity(node, ret_error);
 	if (r >= 0 && node->masquerade)
@@ -204,7 +216,12 @@ void fl_node_program(struct flannel_node *node)
 	if (node->state == FLANNEL_NODE_LEASE)
 		begin_programming(node);
 	node->state = FLANNEL_NODE_PROGRAM;
-	r = fl_reconciler_apply(node->reconciler, &error);
+	node->facts.own = subnets;
+	r = fl_node_want_devices(node, &error);
+	if (r >= 0)
+		r = fl_reconciler_apply(node->reconciler, &error);
+	if (r >= 0)
+		r = fl_node_check_devices(node, &error);
 	if (r >= 0 && node->masquerade)
 		r = send_rules(node, &error);
 	if (r < 0)

@@ -22,6 +22,17 @@ const char *flannel_node_get_state_name(const struct flannel_node *node)
 	return state_names[flannel_node_get_state(node)];
 }
 
+/* what is wrong with the backend's devices */
+static struct flannel_error *own_error(const struct flannel_node *node)
+{
+	const struct fl_entry *entry =
+		node->reconciler ? fl_reconciler_entries_of(node->reconciler, &node->own.owner) : NULL;
+
+	while (entry && !entry->error)
+		entry = entry->owner_next;
+	return entry ? entry->error : NULL;
+}
+
 struct flannel_error *flannel_node_get_error(const struct flannel_node *node)
 {
 	if (!node)
@@ -30,6 +41,8 @@ struct flannel_error *flannel_node_get_error(const struct flannel_node *node)
 		return node->underlay_error; /* much else may fail because of it */
 	if (node->error)
 		return node->error;
+	if (own_error(node))
+		return own_error(node);
 	return fl_node_rules_get_error(node->rules) ? fl_node_rules_get_error(node->rules) : node->store_error;
 }
 

@@ -74,6 +74,8 @@ static void adopt(struct flannel_node *node, const struct fl_underlay *underlay)
 		fl_log(&node->context->log, FLANNEL_LOG_ERROR, "node", "%s", flannel_error_get_message(error));
 		return;
 	}
+	if (fl_node_want_devices(node, &error) < 0)
+		fl_log(&node->context->log, FLANNEL_LOG_ERROR, "node", "%s", flannel_error_get_message(error));
 	want_peers_again(node);
 	fl_node_rewrite_subnet_file(node);
 }

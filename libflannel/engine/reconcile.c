@@ -3,6 +3,7 @@
 #include "engine/reconcile_state.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -101,6 +102,16 @@ void fl_reconciler_set_networks(struct fl_reconciler *reconciler, const struct f
 	reconciler->rules.network6 = *network6;
 }
 
+void fl_reconciler_set_device(struct fl_reconciler *reconciler, size_t index, const char *name)
+{
+	char *to = reconciler->rules.devices[index];
+
+	if (strcmp(to, name) == 0)
+		return;
+	snprintf(to, FLANNEL_IFNAME_SIZE, "%s", name);
+	reconciler->full = true;
+}
+
 int fl_reconciler_use_link(struct fl_reconciler *reconciler, const char *name, struct flannel_error **ret_error)
 {
 	struct fl_used_link *links;
@@ -130,8 +141,13 @@ int fl_reconciler_want(struct fl_reconciler *reconciler, const struct fl_object 
 	const struct fl_entry *before = fl_set_find(reconciler->set, object);
 	bool queued = before && before->state == FL_ENTRY_PENDING;
 	struct fl_entry *entry;
-	int r = fl_reconciler_use_link(reconciler, object->route.link, ret_error);
+	int r = fl_reconciler_use_link(reconciler, fl_object_get_link(object), ret_error);
 
+	/* a link is told of by itself, and goes with the one below */
+	if (r >= 0 && object->type == FL_OBJECT_LINK)
+		r = fl_reconciler_use_link(reconciler, object->link.name, ret_error);
+	if (r >= 0 && object->type == FL_OBJECT_LINK)
+		r = fl_reconciler_use_link(reconciler, object->link.vxlan.lower, ret_error);
 	if (r >= 0)
 		r = fl_set_put(reconciler->set, object, owner, &entry, ret_error);
 	if (r > 0 && !queued)
@@ -190,6 +206,13 @@ void fl_reconciler_demand_full(struct fl_reconciler *reconciler, bool purge)
 void fl_reconciler_schedule(struct fl_reconciler *reconciler)
 {
 	fl_source_set_deadline(reconciler->timer, 0);
+}
+
+struct fl_owner *fl_reconciler_owner_of(const struct fl_reconciler *reconciler, const struct fl_object *object)
+{
+	const struct fl_entry *entry = fl_set_find(reconciler->set, object);
+
+	return entry ? (struct fl_owner *)entry->owner : NULL;
 }
 
 const struct fl_entry *fl_reconciler_entries_of(const struct fl_reconciler *reconciler, const struct fl_owner *owner)

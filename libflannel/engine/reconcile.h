@@ -38,6 +38,12 @@ void fl_reconciler_listen(struct fl_reconciler *reconciler, fl_monitor_fn fn, vo
 void fl_reconciler_set_networks(struct fl_reconciler *reconciler, const struct flannel_prefix *network,
 				const struct flannel_prefix *network6);
 
+/*
+ * One of the backend's own links (index below FL_DEVICES_MAX), which are made before all that is on them; what is on them is ours, see fl_ownership_of(). Their
+ * neighbours and FDB entries are followed, too.
+ */
+void fl_reconciler_set_device(struct fl_reconciler *reconciler, size_t index, const char *name);
+
 /* wants an object; 1 changed, 0 was wanted so, -EEXIST another owner wants it, -ENOMEM. The kernel changes at apply. */
 int fl_reconciler_want(struct fl_reconciler *reconciler, const struct fl_object *object, struct fl_owner *owner,
 		       struct flannel_error **ret_error);
@@ -62,6 +68,9 @@ void fl_reconciler_schedule(struct fl_reconciler *reconciler);
 
 /* entries of an owner, for status */
 const struct fl_entry *fl_reconciler_entries_of(const struct fl_reconciler *reconciler, const struct fl_owner *owner);
+
+/* who wants an object of that key; NULL if nobody does */
+struct fl_owner *fl_reconciler_owner_of(const struct fl_reconciler *reconciler, const struct fl_object *object);
 
 /* number of repairs since the start */
 uint64_t fl_reconciler_get_repairs(const struct fl_reconciler *reconciler);

@@ -56,13 +56,13 @@ static void succeed(struct fl_reconciler *reconciler, struct fl_entry *entry, bo
  */
 static bool is_changed(const struct fl_entry *entry, const struct fl_object *found)
 {
-	return entry->in_kernel && found && found->route.protocol == FL_ROUTE_PROTOCOL_BOOT &&
-	       found->route.type == FL_ROUTE_TYPE_UNICAST && !fl_object_satisfies(found, &entry->object);
+	return entry->in_kernel && found && found->type == FL_OBJECT_ROUTE &&
+	       found->route.protocol == FL_ROUTE_PROTOCOL_BOOT && found->route.type == FL_ROUTE_TYPE_UNICAST &&
+	       !fl_object_satisfies(found, &entry->object);
 }
 
-/* plans what one entry lacks, given what was found under its key */
-static int plan_entry(struct fl_reconciler *reconciler, struct fl_plan *plan, struct fl_entry *entry,
-		      const struct fl_object *found, struct flannel_error **ret_error)
+int fl_reconciler_plan_entry(struct fl_reconciler *reconciler, struct fl_plan *plan, struct fl_entry *entry,
+			     const struct fl_object *found, struct flannel_error **ret_error)
 {
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 	bool changed = is_changed(entry, found);
@@ -71,16 +71,18 @@ static int plan_entry(struct fl_reconciler *reconciler, struct fl_plan *plan, st
 	/* a fight is not won by a full compare either: it waits for its turn */
 	if (entry->state == FL_ENTRY_FAILED && entry->n_repairs >= FL_FIGHT_ROUNDS && entry->retry_ns > fl_loop_now())
 		return 0;
-	if (entry->state == FL_ENTRY_IN_FORCE && (!found || !fl_object_satisfies(found, &entry->object)) &&
-	    !fl_reconciler_may_repair(reconciler, entry))
-		return 0;
+	if (entry->state == FL_ENTRY_IN_FORCE && (!found || !fl_object_satisfies(found, &entry->object))) {
+		if (!fl_reconciler_may_repair(reconciler, entry))
+			return 0;
+		entry->state = FL_ENTRY_PENDING;
+	}
 	entry->in_kernel = changed || (found && fl_ownership_of(found, &reconciler->rules) == FL_OURS);
 	if (changed)
 		r = fl_plan_add(plan, FL_VERB_REPLACE, &entry->object, found, &error);
 	else
 		r = fl_plan_compare(plan, &entry->object, found, &reconciler->rules, &error);
 	if (r == 0 && found && !changed)
-		(void)fl_reconciler_use_link(reconciler, found->route.link, NULL);
+		(void)fl_reconciler_use_link(reconciler, fl_object_get_link(found), NULL);
 	if (r == 0 && !changed)
 		succeed(reconciler, entry, false);
 	else if (r == -EEXIST)
@@ -97,13 +99,16 @@ struct full_compare {
 	struct flannel_error **ret_error;
 };
 
-/* one wanted entry of a full compare */
+/* one wanted entry of a full compare; links have been seen to */
 static int compare_entry(void *userdata, struct fl_entry *entry)
 {
 	struct full_compare *compare = userdata;
-	int r = plan_entry(compare->reconciler, compare->plan, entry, fl_found_best(compare->found, &entry->object),
-			   compare->ret_error);
+	int r;
 
+	if (entry->object.type == FL_OBJECT_LINK || fl_reconciler_lacks_link(compare->reconciler, entry))
+		return 0;
+	r = fl_reconciler_plan_entry(compare->reconciler, compare->plan, entry,
+				     fl_found_best(compare->found, &entry->object), compare->ret_error);
 	return r < 0 ? r : 0;
 }
 
@@ -144,7 +149,7 @@ static int plan_full(struct fl_reconciler *reconciler, struct fl_plan *plan, str
 {
 	FL_CLEANUP(fl_found_clear) struct fl_found found = {0};
 	struct full_compare compare = {.reconciler = reconciler, .plan = plan, .found = &found};
-	int r = fl_found_read(&found, reconciler->rtnl, ret_error);
+	int r = fl_found_read(&found, reconciler->rtnl, reconciler->rules.devices, ret_error);
 
 	if (r < 0)
 		return r;
@@ -180,7 +185,8 @@ static int plan_queue(struct fl_reconciler *reconciler, struct fl_plan *plan, st
 		struct fl_entry *entry = fl_set_find(reconciler->set, &reconciler->queue.operations[i].object);
 		enum fl_verb verb;
 
-		if (!entry || entry->state == FL_ENTRY_IN_FORCE)
+		if (!entry || entry->state == FL_ENTRY_IN_FORCE || entry->object.type == FL_OBJECT_LINK ||
+		    fl_reconciler_lacks_link(reconciler, entry))
 			continue;
 		verb = entry->in_kernel ? FL_VERB_REPLACE : FL_VERB_CREATE;
 		r = fl_plan_add(plan, verb, &entry->object, &entry->object, ret_error);
@@ -195,18 +201,8 @@ static int plan_queue(struct fl_reconciler *reconciler, struct fl_plan *plan, st
 	return r;
 }
 
-/* how one apply goes on */
-struct progress {
-	bool last;  /* no further round: what is in the way now has failed */
-	bool again; /* some place was taken, so what is there must be read */
-	int n_done;
-	int n_refused;                 /* for lack of privilege */
-	struct flannel_error *refusal; /* the first of them */
-};
-
-/* what the kernel said to one operation */
-static void take_result(struct fl_reconciler *reconciler, const struct fl_operation *operation, int result,
-			struct flannel_error *error, struct progress *progress)
+void fl_reconciler_take_result(struct fl_reconciler *reconciler, const struct fl_operation *operation, int result,
+			       struct flannel_error *error, struct fl_progress *progress)
 {
 	struct fl_entry *entry = fl_set_find(reconciler->set, &operation->object);
 
@@ -229,37 +225,53 @@ static void take_result(struct fl_reconciler *reconciler, const struct fl_operat
 		fl_reconciler_fail(reconciler, entry, error);
 }
 
+/* deletes the links of a plan, which are its last operations */
+static void delete_links(struct fl_reconciler *reconciler, const struct fl_operation *operations, size_t n,
+			 struct fl_progress *progress)
+{
+	for (size_t i = 0; i < n; i++) {
+		FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+		int r = fl_reconciler_delete_link(reconciler, &operations[i].object.link, &error);
+
+		fl_reconciler_take_result(reconciler, &operations[i], r, error, progress);
+	}
+}
+
 /* carries a plan out */
-static int execute(struct fl_reconciler *reconciler, const struct fl_plan *plan, struct progress *progress,
+static int execute(struct fl_reconciler *reconciler, const struct fl_plan *plan, struct fl_progress *progress,
 		   struct flannel_error **ret_error)
 {
-	size_t n = plan->n_operations;
+	size_t n = plan->n_operations, n_links = 0;
 	FL_CLEANUP(fl_freep) int *results = calloc(n + 1, sizeof(*results));
 	FL_CLEANUP(fl_freep) struct flannel_error **errors = calloc(n + 1, sizeof(struct flannel_error *));
 	int r;
 
 	if (!results || !errors)
 		return fl_error_oom(ret_error);
-	if (n == 0)
-		return 0;
+	while (n > 0 && plan->operations[n - 1].object.type == FL_OBJECT_LINK) {
+		n--;
+		n_links++;
+	}
 	r = fl_execute(reconciler->rtnl, plan->operations, n, results, errors, ret_error);
 	for (size_t i = 0; i < n; i++) {
 		if (r >= 0)
-			take_result(reconciler, &plan->operations[i], results[i], errors[i], progress);
+			fl_reconciler_take_result(reconciler, &plan->operations[i], results[i], errors[i], progress);
 		flannel_error_unref(errors[i]);
 	}
+	if (r >= 0)
+		delete_links(reconciler, plan->operations + n, n_links, progress);
 	return r;
 }
 
 /* one round of compare, plan, carry out */
-static int apply_once(struct fl_reconciler *reconciler, struct progress *progress, struct flannel_error **ret_error)
+static int apply_once(struct fl_reconciler *reconciler, struct fl_progress *progress, struct flannel_error **ret_error)
 {
 	FL_CLEANUP_PLAN struct fl_plan plan = {0};
-	int r;
+	int r = fl_reconciler_apply_links(reconciler, progress, ret_error);
 
-	if (reconciler->full)
+	if (r >= 0 && reconciler->full)
 		r = plan_full(reconciler, &plan, ret_error);
-	else
+	else if (r >= 0)
 		r = plan_queue(reconciler, &plan, ret_error);
 	if (r >= 0)
 		r = fl_plan_sort(&plan, ret_error);
@@ -295,7 +307,7 @@ static void arm(struct fl_reconciler *reconciler)
 
 int fl_reconciler_apply(struct fl_reconciler *reconciler, struct flannel_error **ret_error)
 {
-	struct progress progress = {0};
+	struct fl_progress progress = {0};
 	FL_CLEANUP_ERROR struct flannel_error *refusal = NULL;
 	int r;
 

@@ -3,7 +3,7 @@
 #define FL_ENGINE_RECONCILE_STATE_H
 
 /* The inside of the reconciler, shared by its files: reconcile.c (life, wanting), reconcile_watch.c (notifications),
- * reconcile_apply.c (compare, plan, carry out). */
+ * reconcile_links.c (links), reconcile_apply.c (compare, plan, carry out). */
 
 #include "engine/reconcile.h"
 #include "sys/monitor.h"
@@ -33,11 +33,44 @@ struct fl_reconciler {
 	struct fl_plan doomed; /* deletions of what is wanted no longer */
 	struct fl_used_link *links;
 	size_t n_links;
-	bool full;  /* compare everything at the next apply */
-	bool purge; /* and delete what is ours and nobody wants */
+	uint32_t watched[FL_DEVICES_MAX]; /* indices of the devices whose entries are told of */
+	bool is_new[FL_DEVICES_MAX];      /* made in this round: what was on it went with its predecessor */
+	bool full;                        /* compare everything at the next apply */
+	bool purge;                       /* and delete what is ours and nobody wants */
 	bool has_failures;
 	uint64_t n_repairs;
 };
+
+/* how one apply goes on */
+struct fl_progress {
+	bool last;  /* no further round: what is in the way now has failed */
+	bool again; /* some place was taken, so what is there must be read */
+	int n_done;
+	int n_refused;                 /* for lack of privilege */
+	struct flannel_error *refusal; /* the first of them */
+};
+
+/* plans what one entry lacks, given what was found under its key; 1, 0, or negative */
+int fl_reconciler_plan_entry(struct fl_reconciler *reconciler, struct fl_plan *plan, struct fl_entry *entry,
+			     const struct fl_object *found, struct flannel_error **ret_error);
+
+/* what the kernel said to one operation */
+void fl_reconciler_take_result(struct fl_reconciler *reconciler, const struct fl_operation *operation, int result,
+			       struct flannel_error *error, struct fl_progress *progress);
+
+/*
+ * The first part of an apply: the wanted links that are not known to be as they should are looked at, made or changed. Where one was
+ * made anew everything is compared afterwards. Negative only if the kernel cannot be asked.
+ */
+int fl_reconciler_apply_links(struct fl_reconciler *reconciler, struct fl_progress *progress,
+			      struct flannel_error **ret_error);
+
+/* deletes a link that is wanted no longer, if it is there and ours */
+int fl_reconciler_delete_link(struct fl_reconciler *reconciler, const struct fl_link *link,
+			      struct flannel_error **ret_error);
+
+/* Does an entry lack its link, so that it need not be tried? What was set on a link that was made anew is pending again. */
+bool fl_reconciler_lacks_link(struct fl_reconciler *reconciler, struct fl_entry *entry);
 
 /* compares an entry at the next apply; it is PENDING from now on */
 void fl_reconciler_enqueue(struct fl_reconciler *reconciler, struct fl_entry *entry);

@@ -37,8 +37,9 @@ static int queue_reachable(void *userdata, struct fl_entry *entry)
 	const struct chance *chance = userdata;
 	const struct flannel_prefix *via = &entry->object.route.via;
 
-	if (entry->state == FL_ENTRY_FAILED && entry->n_repairs < FL_FIGHT_ROUNDS &&
-	    via->family == chance->on_link->family && flannel_prefix_contains(chance->on_link, via))
+	if (entry->object.type == FL_OBJECT_ROUTE && entry->state == FL_ENTRY_FAILED &&
+	    entry->n_repairs < FL_FIGHT_ROUNDS && via->family == chance->on_link->family &&
+	    flannel_prefix_contains(chance->on_link, via))
 		fl_reconciler_enqueue(chance->reconciler, entry);
 	return 0;
 }
@@ -73,7 +74,8 @@ static void on_route(struct fl_reconciler *reconciler, const struct fl_route *ro
 /* an entry that names no link may have waited for just this address */
 static int queue_linkless(void *userdata, struct fl_entry *entry)
 {
-	if (entry->state == FL_ENTRY_FAILED && !entry->object.route.link[0] && entry->n_repairs < FL_FIGHT_ROUNDS)
+	if (entry->object.type == FL_OBJECT_ROUTE && entry->state == FL_ENTRY_FAILED && !entry->object.route.link[0] &&
+	    entry->n_repairs < FL_FIGHT_ROUNDS)
 		fl_reconciler_enqueue(userdata, entry);
 	return 0;
 }
@@ -103,6 +105,17 @@ static void on_address(struct fl_reconciler *reconciler, uint32_t ifindex, bool 
 		fl_set_each(reconciler->set, queue_linkless, reconciler);
 }
 
+/* a neighbour or an FDB entry came, changed or went; to set it again does no harm, should the notification be late */
+static void on_entry(struct fl_reconciler *reconciler, const struct fl_object *object, bool removed)
+{
+	struct fl_entry *entry = fl_set_find(reconciler->set, object);
+
+	if (!entry || entry->state != FL_ENTRY_IN_FORCE || (!removed && fl_object_satisfies(object, &entry->object)))
+		return;
+	if (fl_reconciler_may_repair(reconciler, entry))
+		fl_reconciler_enqueue(reconciler, entry);
+}
+
 void fl_reconciler_take_change(void *userdata, const struct fl_change *change)
 {
 	struct fl_reconciler *reconciler = userdata;
@@ -120,6 +133,7 @@ void fl_reconciler_take_change(void *userdata, const struct fl_change *change)
 		on_address(reconciler, change->address.ifindex, change->removed);
 		break;
 	case FL_CHANGE_ENTRY:
+		on_entry(reconciler, &change->entry, change->removed);
 		break;
 	case FL_CHANGE_OVERRUN:
 		fl_log(&reconciler->context->log, FLANNEL_LOG_INFO, AREA,

@@ -58,7 +58,7 @@ static int make_message(struct fl_rtnl *rtnl, struct link_cache *cache, const st
 		message = fl_neighbour_make_message(operation->verb, object, ifindex);
 		break;
 	case FL_OBJECT_ADDRESS:
-		message = fl_address_make_message(operation->verb != FL_VERB_DELETE, ifindex, &object->address.address);
+		message = fl_address_make_message(operation->verb, ifindex, &object->address.address);
 		break;
 	default:
 		return fl_error_set(ret_error, -EINVAL, "argument", "no part of a batch", "%s", "");

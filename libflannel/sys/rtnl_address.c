@@ -38,13 +38,15 @@ static struct nl_msg *make_message(uint16_t type, uint16_t flags, uint32_t ifind
 	return FL_TAKE(message);
 }
 
-struct nl_msg *fl_address_make_message(bool is_new, uint32_t ifindex, const struct flannel_prefix *address)
+struct nl_msg *fl_address_make_message(enum fl_verb verb, uint32_t ifindex, const struct flannel_prefix *address)
 {
+	bool is_deletion = verb == FL_VERB_DELETE;
+	uint16_t flags = NLM_F_CREATE | (verb == FL_VERB_REPLACE ? NLM_F_REPLACE : NLM_F_EXCL);
 	FL_CLEANUP(fl_rtnl_message_freep)
-	struct nl_msg *message = make_message(is_new ? RTM_NEWADDR : RTM_DELADDR,
-					      is_new ? NLM_F_CREATE | NLM_F_EXCL : 0, ifindex, address);
+	struct nl_msg *message =
+		make_message(is_deletion ? RTM_DELADDR : RTM_NEWADDR, is_deletion ? 0 : flags, ifindex, address);
 
-	if (message && is_new && nla_put_u32(message, IFA_FLAGS, IFA_F_NODAD) < 0)
+	if (message && !is_deletion && nla_put_u32(message, IFA_FLAGS, IFA_F_NODAD) < 0)
 		return NULL;
 	return FL_TAKE(message);
 }

@@ -5,6 +5,7 @@
 /* Addresses of links. */
 
 #include "domain/interface.h"
+#include "domain/object.h"
 #include "sys/rtnl.h"
 
 /* Adds an address, with the broadcast address of its network for IPv4 prefixes shorter than 31. Return: 0, -EEXIST. */
@@ -15,8 +16,8 @@ int fl_address_add(struct fl_rtnl *rtnl, uint32_t ifindex, const struct flannel_
 int fl_address_delete(struct fl_rtnl *rtnl, uint32_t ifindex, const struct flannel_prefix *address,
 		      const char *link_name, struct flannel_error **ret_error);
 
-/* the request that adds an address to a link, or (is_new false) deletes it; without duplicate address detection. NULL without memory. */
-struct nl_msg *fl_address_make_message(bool is_new, uint32_t ifindex, const struct flannel_prefix *address);
+/* the request for one operation on an address of a link; without duplicate address detection. NULL without memory. */
+struct nl_msg *fl_address_make_message(enum fl_verb verb, uint32_t ifindex, const struct flannel_prefix *address);
 
 /* addresses of one link (0: of all), of one family (AF_UNSPEC: both), in the kernel's order; the filter is the
  * kernel's, so the cost does not grow with other links. *ret_addresses is malloc()ed. -ENODEV if there is no such link. */

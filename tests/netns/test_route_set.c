@@ -446,6 +446,25 @@ Test(route_set, waits_for_link_up_without_a_link_given)
 	lose_the_link_and_wait(NULL, "ip link set up0 down", "ip link set up0 up");
 }
 
+/* the kernel drops a link's routes without a word; what is put back then is removed like any other later */
+Test(route_set, is_removed_after_its_link_went_down_and_up)
+{
+	struct flannel_route route = make_route("10.244.2.0/24", NULL, NULL);
+	struct fixture fixture;
+
+	enter();
+	open_set(&fixture, 0);
+	add(fixture.set, "10.244.2.0/24", "192.0.2.2", "up0");
+	cr_assert_eq(apply(fixture.set), 1);
+	sandbox_run("ip link set up0 down && ip link set up0 up");
+	wait_for(&fixture, &fixture.n_repaired, 1, "down and up");
+	sandbox_expect(ONE, OURS);
+	cr_expect_eq(flannel_route_set_remove(fixture.set, &route, NULL), 1);
+	cr_expect_eq(apply(fixture.set), 1);
+	sandbox_expect("", OURS);
+	close_set(&fixture);
+}
+
 Test(route_set, waits_for_its_address)
 {
 	lose_the_link_and_wait("up0", "ip addr flush dev up0", "ip addr add 192.0.2.1/24 dev up0");
