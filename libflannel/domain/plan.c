@@ -45,26 +45,45 @@ static int rank(const struct fl_operation *operation)
 	return operation->verb == FL_VERB_DELETE ? RANK_LAST - place : place;
 }
 
+/* where each operation goes, so that equal ones keep their order */
+static void find_targets(const struct fl_plan *plan, size_t *targets)
+{
+	size_t first[RANK_LAST + 2] = {0};
+
+	for (size_t i = 0; i < plan->n_operations; i++)
+		first[rank(&plan->operations[i]) + 1]++;
+	for (int r = 1; r <= RANK_LAST; r++)
+		first[r] += first[r - 1];
+	for (size_t i = 0; i < plan->n_operations; i++)
+		targets[i] = first[rank(&plan->operations[i])]++;
+}
+
+/* in place: operations are large, and a full compare of thousands of peers has as many as that thrice over */
 int fl_plan_sort(struct fl_plan *plan, struct flannel_error **ret_error)
 {
-	struct fl_operation *sorted;
-	size_t n = plan->n_operations, i = 1, to = 0;
+	FL_CLEANUP(fl_freep) size_t *targets = NULL;
+	size_t n = plan->n_operations, i = 1;
 
 	while (i < n && rank(&plan->operations[i - 1]) <= rank(&plan->operations[i]))
 		i++;
 	if (i >= n)
 		return 0;
-	sorted = calloc(plan->n_allocated, sizeof(*sorted));
-	if (!sorted)
+	targets = calloc(n, sizeof(*targets));
+	if (!targets)
 		return fl_error_oom(ret_error);
-	for (int r = 0; r <= RANK_LAST; r++) {
-		for (i = 0; i < n; i++) {
-			if (rank(&plan->operations[i]) == r)
-				sorted[to++] = plan->operations[i];
+	find_targets(plan, targets);
+	for (i = 0; i < n; i++) {
+		/* each exchange brings one of them to its place */
+		while (targets[i] != i) {
+			size_t to = targets[i];
+			struct fl_operation other = plan->operations[to];
+
+			plan->operations[to] = plan->operations[i];
+			plan->operations[i] = other;
+			targets[i] = targets[to];
+			targets[to] = to;
 		}
 	}
-	free(plan->operations);
-	plan->operations = sorted;
 	return 0;
 }
 

@@ -102,13 +102,21 @@ int fl_node_want_devices(struct flannel_node *node, struct flannel_error **ret_e
 	return r < 0 ? r : 0;
 }
 
-int fl_node_check_devices(const struct flannel_node *node, struct flannel_error **ret_error)
+/* the first of the node's own objects that is not in force; NULL if all are */
+static const struct fl_entry *find_trouble(const struct flannel_node *node)
 {
 	const struct fl_entry *entry = fl_reconciler_entries_of(node->reconciler, &node->own.owner);
-	char text[FL_OBJECT_STRLEN];
 
 	while (entry && entry->state == FL_ENTRY_IN_FORCE)
 		entry = entry->owner_next;
+	return entry;
+}
+
+int fl_node_check_devices(const struct flannel_node *node, struct flannel_error **ret_error)
+{
+	const struct fl_entry *entry = find_trouble(node);
+	char text[FL_OBJECT_STRLEN];
+
 	if (!entry)
 		return 0;
 	return fl_error_set_retryable(ret_error, entry->error ? flannel_error_get_code(entry->error) : -EAGAIN, "node",
@@ -116,10 +124,29 @@ int fl_node_check_devices(const struct flannel_node *node, struct flannel_error 
 				      "set %s", fl_object_format(&entry->object, text, sizeof(text)));
 }
 
+/*
+ * Whether the devices are there before anything is published: a node that cannot have its device has no use for a lease. What may
+ * pass by itself is tried again; that somebody takes his link out of the way is not waited for.
+ */
+static int check_registered(const struct flannel_node *node, struct flannel_error **ret_error)
+{
+	const struct fl_entry *entry = find_trouble(node);
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	int r = fl_node_check_devices(node, &error);
+
+	if (r == 0)
+		return 0;
+	if (entry->error && (r == -EEXIST || !flannel_error_is_retryable(entry->error)))
+		return fl_error_set(ret_error, r, "node", flannel_error_get_detail(error), "%s",
+				    flannel_error_get_operation(error));
+	if (ret_error)
+		*ret_error = FL_TAKE(error);
+	return r;
+}
+
 int fl_node_register_devices(struct flannel_node *node, struct flannel_error **ret_error)
 {
 	struct fl_backend_facts *facts = &node->facts;
-	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 	struct fl_rtnl *rtnl;
 	int r = fl_context_get_rtnl(node->context, &rtnl, ret_error);
 
@@ -134,12 +161,5 @@ int fl_node_register_devices(struct flannel_node *node, struct flannel_error **r
 		r = fl_node_want_devices(node, ret_error);
 	if (r >= 0)
 		r = fl_reconciler_apply(node->reconciler, ret_error);
-	if (r < 0)
-		return r;
-	/* before anything is published: a node that cannot have its device has no use for a lease */
-	r = fl_node_check_devices(node, &error);
-	if (r < 0)
-		return fl_error_set(ret_error, r, "node", flannel_error_get_detail(error), "%s",
-				    flannel_error_get_operation(error));
-	return 0;
+	return r < 0 ? r : check_registered(node, ret_error);
 }

@@ -170,6 +170,36 @@ Test(plan, what_is_needed_comes_first_and_deletion_last)
 	cr_assert_eq(plan.operations[6].object.route.metric, 6);
 }
 
+/* many of all ranks: sorted, and each as it was among its equals */
+Test(plan, order_among_equals)
+{
+	enum { N = 1000 };
+	FL_CLEANUP_PLAN struct fl_plan plan = {0};
+	unsigned int state = 1;
+
+	for (uint32_t i = 0; i < N; i++) {
+		struct fl_object object = {.role = FL_ROLE_NODE};
+
+		state = state * 1103515245 + 12345;
+		object.type = (enum fl_object_type)(state >> 16) % (FL_OBJECT_ROUTE + 1);
+		cr_assert_eq(fl_plan_add(&plan, state >> 30 ? FL_VERB_CREATE : FL_VERB_DELETE, &object, NULL, NULL), 0);
+		plan.operations[i].before.route.metric = i;
+	}
+	cr_assert_eq(fl_plan_sort(&plan, NULL), 0);
+	cr_assert_eq(plan.n_operations, N);
+	for (uint32_t i = 1; i < N; i++) {
+		const struct fl_operation *a = &plan.operations[i - 1], *b = &plan.operations[i];
+		bool a_last = a->verb == FL_VERB_DELETE, b_last = b->verb == FL_VERB_DELETE;
+
+		cr_assert_leq(a_last, b_last, "deletions come last");
+		if (a_last != b_last)
+			continue;
+		cr_assert(a_last ? a->object.type >= b->object.type : a->object.type <= b->object.type, "place %u", i);
+		if (a->object.type == b->object.type)
+			cr_assert_lt(a->before.route.metric, b->before.route.metric, "place %u", i);
+	}
+}
+
 Test(plan, a_route_to_the_gateway_comes_before_the_routes_through_it)
 {
 	FL_CLEANUP_PLAN struct fl_plan plan = {0};
