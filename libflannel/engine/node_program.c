@@ -195,9 +195,10 @@ static void begin_programming(struct flannel_node *node)
 	const struct fl_peers *peers = fl_request_get_peers(node->request);
 
 	node->state = FLANNEL_NODE_PROGRAM;
+	/* first, so that none needs to be noted by itself */
+	fl_reconciler_demand_full(node->reconciler, true);
 	for (size_t i = 0; i < peers->n_peers; i++)
 		fl_node_want_peer(node, peers->peers[i]);
-	fl_reconciler_demand_full(node->reconciler, true);
 }
 
 void fl_node_program(struct flannel_node *node)

@@ -52,9 +52,10 @@ static void want_peers_again(struct flannel_node *node)
 
 	if (node->state != FLANNEL_NODE_PROGRAM && node->state != FLANNEL_NODE_READY)
 		return;
+	/* first, so that none needs to be noted by itself */
+	fl_reconciler_demand_full(node->reconciler, false);
 	for (size_t i = 0; i < peers->n_peers; i++)
 		fl_node_want_peer(node, peers->peers[i]);
-	fl_reconciler_demand_full(node->reconciler, false);
 	fl_reconciler_schedule(node->reconciler);
 }
 

@@ -263,6 +263,17 @@ static int execute(struct fl_reconciler *reconciler, const struct fl_plan *plan,
 	return r;
 }
 
+/* room for so many operations is kept; that of a burst is given back */
+#define ROOM_KEPT 256
+
+/* a list whose operations were carried out */
+static void empty(struct fl_plan *plan)
+{
+	if (plan->n_allocated > ROOM_KEPT)
+		fl_plan_clear(plan);
+	plan->n_operations = 0;
+}
+
 /* one round of compare, plan, carry out */
 static int apply_once(struct fl_reconciler *reconciler, struct fl_progress *progress, struct flannel_error **ret_error)
 {
@@ -278,8 +289,8 @@ static int apply_once(struct fl_reconciler *reconciler, struct fl_progress *prog
 	if (r >= 0)
 		r = execute(reconciler, &plan, progress, ret_error);
 	if (r >= 0) {
-		reconciler->queue.n_operations = 0;
-		reconciler->doomed.n_operations = 0;
+		empty(&reconciler->queue);
+		empty(&reconciler->doomed);
 	}
 	return r;
 }
