@@ -82,7 +82,7 @@ struct fl_backend {
 	int (*want_node)(const struct fl_backend_facts *facts, struct fl_object objects[FL_NODE_OBJECTS_MAX]);
 
 	/* what is wanted for one peer: fills objects, returns their number, or negative with the reason why this peer
-	 * cannot be served */
+	 * cannot be served; -EEXIST: it is this node itself, to judge by its device */
 	int (*want_peer)(const struct fl_backend_facts *facts, struct flannel_lease *peer,
 			 struct fl_object objects[FL_PEER_OBJECTS_MAX], struct flannel_error **ret_error);
 };

@@ -62,18 +62,29 @@ static void set_error(struct fl_node_peer *record, struct flannel_error *error)
 			      message);
 }
 
-/* asks the backend; a peer that it cannot serve wants nothing and says why */
+/* asks the backend; a peer that it cannot serve wants nothing and says why, as an error or as .ignored */
 static int want_objects(struct fl_node_peer *record, struct fl_object objects[FL_PEER_OBJECTS_MAX],
 			struct flannel_error **ret_error)
 {
 	struct flannel_node *node = record->node;
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	int n;
 
 	record->ignored = NULL;
 	if (strcmp(flannel_lease_get_backend_type(record->peer->lease), node->backend->name) != 0) {
 		record->ignored = "other backend";
 		return 0;
 	}
-	return node->backend->want_peer(&node->facts, record->peer->lease, objects, ret_error);
+	n = node->backend->want_peer(&node->facts, record->peer->lease, objects, &error);
+	/* most likely a lease of this node from when it had another address: it ends by itself */
+	if (n == -EEXIST) {
+		fl_log(&node->context->log, FLANNEL_LOG_WARNING, "node", "%s", flannel_error_get_message(error));
+		record->ignored = "its device is this node's own";
+		return 0;
+	}
+	if (n < 0 && ret_error)
+		*ret_error = FL_TAKE(error);
+	return n;
 }
 
 /* is an object among those wanted now */
