@@ -52,6 +52,9 @@ struct fl_backend_facts {
 	uint16_t vxlan_port; /* which the kernel takes if it is told none */
 	struct fl_device devices[FL_DEVICES_MAX];
 	size_t n_devices;
+	/* of the peer that is asked for, if asks_for_on_link(): would the kernel send to its address without a gateway */
+	bool on_link;
+	bool on_link6;
 };
 
 /* at most this many objects are wanted for one peer (vxlan: neighbour, FDB entry and route of two families) */
@@ -69,8 +72,8 @@ struct fl_backend {
 	/* refuses a network or an underlay that the backend cannot serve */
 	int (*check)(const struct fl_backend_facts *facts, struct flannel_error **ret_error);
 
-	/* something in the settings that has no effect, for the operator; NULL if there is nothing. The function may be NULL. */
-	const char *(*remark)(const struct fl_backend_facts *facts);
+	/* has want_peer() to be told facts->on_link for each peer, again whenever that may have changed; NULL: no */
+	bool (*asks_for_on_link)(const struct fl_backend_facts *facts);
 
 	/* MTU for pods, bytes */
 	uint32_t (*mtu)(const struct fl_backend_facts *facts);

@@ -9,7 +9,8 @@
 
 /*
  * vxlan: packets between pods travel in UDP between nodes. Each node has a device for each family, which learns nothing: for each
- * peer it is told the MAC of the peer's device (neighbour), where that is (FDB entry), and what lies behind it (route).
+ * peer it is told the MAC of the peer's device (neighbour), where that is (FDB entry), and what lies behind it (route). With
+ * DirectRouting the tunnel is for peers beyond a router only.
  */
 
 /* the family's part of the underlay's MTU that is left for pods */
@@ -80,11 +81,9 @@ static int vxlan_check(const struct fl_backend_facts *facts, struct flannel_erro
 	return 0;
 }
 
-static const char *vxlan_remark(const struct fl_backend_facts *facts)
+static bool vxlan_asks_for_on_link(const struct fl_backend_facts *facts)
 {
-	if (!facts->vxlan.direct_routing)
-		return NULL;
-	return "Backend: DirectRouting has no effect in this version: packets to all peers travel in the tunnel";
+	return facts->vxlan.direct_routing;
 }
 
 static const char *vxlan_publish(const struct fl_backend_facts *facts, int family, char buf[FL_VXLAN_DATA_STRLEN])
@@ -172,6 +171,17 @@ static void want_tunnel(const struct fl_backend_facts *facts, const struct fl_de
 	memcpy(route->link, device->name, sizeof(route->link));
 }
 
+/* where a peer is a neighbour its subnet is routed there, as with host-gw; by which interface is the kernel's choice */
+static struct fl_object make_direct(const struct fl_backend_facts *facts, const struct flannel_prefix *subnet,
+				    const struct flannel_prefix *public_ip)
+{
+	struct fl_object object = {.type = FL_OBJECT_ROUTE, .role = FL_ROLE_NODE};
+
+	object.route = fl_route_main(subnet, facts->route_protocol);
+	object.route.via = *public_ip;
+	return object;
+}
+
 /* one family of a peer: number of objects */
 static int want_family(const struct fl_backend_facts *facts, const struct fl_device *device, struct flannel_lease *peer,
 		       struct fl_object objects[3], struct flannel_error **ret_error)
@@ -192,6 +202,10 @@ static int want_family(const struct fl_backend_facts *facts, const struct fl_dev
 				    "its device has the MAC address of this node's (an earlier lease of this node, or "
 				    "a copy of it)",
 				    "reach peer %s", text);
+	if (facts->vxlan.direct_routing && (device->family == AF_INET6 ? facts->on_link6 : facts->on_link)) {
+		objects[0] = make_direct(facts, &subnet, &public_ip);
+		return 1;
+	}
 	want_tunnel(facts, device, &subnet, &public_ip, mac, objects);
 	return 3;
 }
@@ -215,7 +229,7 @@ const struct fl_backend fl_backend_vxlan = {
 	.name = "vxlan",
 	.load = vxlan_load,
 	.check = vxlan_check,
-	.remark = vxlan_remark,
+	.asks_for_on_link = vxlan_asks_for_on_link,
 	.mtu = vxlan_mtu,
 	.publish = vxlan_publish,
 	.want_node = vxlan_want_node,

@@ -51,6 +51,7 @@ struct flannel_node {
 	uint32_t underlay_ifindex;            /* of the link with its name now; 0: none */
 	struct flannel_error *underlay_error; /* why it carries no traffic now */
 	struct fl_source *underlay_timer;     /* look at it again */
+	struct fl_source *on_link_timer;      /* ask again which peers are on-link */
 	const struct fl_backend *backend;
 	struct fl_backend_facts facts; /* what the backend is told; underlay is the one above */
 	uint32_t mtu;
@@ -77,6 +78,9 @@ int fl_node_configure(struct flannel_node *node, struct flannel_error **ret_erro
 /* chooses the interface between nodes and follows it from now on: when it changes, all that depends on it does */
 int fl_node_choose_underlay(struct flannel_node *node, const struct flannel_netconf *netconf,
 			    struct flannel_error **ret_error);
+
+/* peers' facts have changed: what is wanted for each of them */
+void fl_node_want_all_peers(struct flannel_node *node);
 
 /* follows it no longer */
 void fl_node_forget_underlay(struct flannel_node *node);

@@ -6,8 +6,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "engine/event.h"
+#include "sys/rtnl_route.h"
 
 /* what happens to a peer's objects becomes an event of the node */
 static void on_report(struct fl_owner *owner, enum fl_report report, const struct fl_object *object,
@@ -62,6 +64,25 @@ static void set_error(struct fl_node_peer *record, struct flannel_error *error)
 			      message);
 }
 
+/* finds out whether a peer is on-link, if the backend asks for that; a peer without a route is not */
+static void ask_for_on_link(struct flannel_node *node, const struct flannel_lease *lease)
+{
+	const int families[] = {AF_INET, AF_INET6};
+	struct fl_rtnl *rtnl;
+
+	if (!node->backend->asks_for_on_link || !node->backend->asks_for_on_link(&node->facts) ||
+	    fl_context_get_rtnl(node->context, &rtnl, NULL) < 0)
+		return;
+	for (size_t i = 0; i < FL_N_ELEMENTS(families); i++) {
+		bool *on_link = families[i] == AF_INET ? &node->facts.on_link : &node->facts.on_link6;
+		struct fl_route_lookup lookup;
+		struct flannel_prefix address;
+
+		*on_link = flannel_lease_get_public_ip(lease, families[i], &address) > 0 &&
+			   fl_route_get(rtnl, &address, &lookup, NULL) == 0 && !lookup.via.family;
+	}
+}
+
 /* asks the backend; a peer that it cannot serve wants nothing and says why, as an error or as .ignored */
 static int want_objects(struct fl_node_peer *record, struct fl_object objects[FL_PEER_OBJECTS_MAX],
 			struct flannel_error **ret_error)
@@ -75,6 +96,7 @@ static int want_objects(struct fl_node_peer *record, struct fl_object objects[FL
 		record->ignored = "other backend";
 		return 0;
 	}
+	ask_for_on_link(node, record->peer->lease);
 	n = node->backend->want_peer(&node->facts, record->peer->lease, objects, &error);
 	/* most likely a lease of this node from when it had another address: it ends by itself */
 	if (n == -EEXIST) {
@@ -216,6 +238,17 @@ void fl_node_want_peer(struct flannel_node *node, struct fl_peer *peer)
 	set_error(record, error);
 	if (r != 0 && node->n_giving_way > 0)
 		want_given(node);
+}
+
+void fl_node_want_all_peers(struct flannel_node *node)
+{
+	const struct fl_peers *peers = fl_request_get_peers(node->request);
+
+	if (node->state != FLANNEL_NODE_PROGRAM && node->state != FLANNEL_NODE_READY)
+		return;
+	for (size_t i = 0; i < peers->n_peers; i++)
+		fl_node_want_peer(node, peers->peers[i]);
+	fl_reconciler_schedule(node->reconciler);
 }
 
 void fl_node_forget_peer(struct flannel_node *node, struct fl_peer *peer, bool keep)

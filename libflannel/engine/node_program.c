@@ -66,9 +66,6 @@ static int choose_backend(struct flannel_node *node, struct flannel_netconf *net
 	node->facts.route_protocol = node->context->route_protocol;
 	if (r >= 0 && node->backend->load)
 		r = node->backend->load(&node->facts, ret_error);
-	if (r >= 0 && node->backend->remark && node->backend->remark(&node->facts))
-		fl_log(&node->context->log, FLANNEL_LOG_WARNING, "config", "network configuration: %s",
-		       node->backend->remark(&node->facts));
 	return r;
 }
 

@@ -48,15 +48,9 @@ static void set_trouble(struct flannel_node *node, struct flannel_error *error)
 /* peers are wanted by way of the interface as it is now; routes that the kernel dropped meanwhile come back with it */
 static void want_peers_again(struct flannel_node *node)
 {
-	const struct fl_peers *peers = fl_request_get_peers(node->request);
-
-	if (node->state != FLANNEL_NODE_PROGRAM && node->state != FLANNEL_NODE_READY)
-		return;
 	/* first, so that none needs to be noted by itself */
 	fl_reconciler_demand_full(node->reconciler, false);
-	for (size_t i = 0; i < peers->n_peers; i++)
-		fl_node_want_peer(node, peers->peers[i]);
-	fl_reconciler_schedule(node->reconciler);
+	fl_node_want_all_peers(node);
 }
 
 /* the interface is another, or not as it was: the lease, the peers' routes and the subnet file follow */
@@ -120,6 +114,26 @@ static void look_again(void *userdata, uint32_t events)
 	set_trouble(node, error);
 }
 
+/* which peers are on-link may have changed */
+static void ask_again(void *userdata, uint32_t events)
+{
+	(void)events;
+	fl_node_want_all_peers(userdata);
+}
+
+/* May a change make a peer on-link, or none any more? Routes into the network are to pods. */
+static bool is_about_on_link(const struct flannel_node *node, const struct fl_change *change)
+{
+	struct flannel_prefix network;
+
+	if (!node->backend->asks_for_on_link || !node->backend->asks_for_on_link(&node->facts))
+		return false;
+	if (change->type != FL_CHANGE_ROUTE)
+		return change->type == FL_CHANGE_OVERRUN;
+	return flannel_netconf_get_network(node->facts.netconf, change->route.dst.family, &network) > 0 &&
+	       !flannel_prefix_contains(&network, &change->route.dst);
+}
+
 /* a burst of news leads to one look, after the last of them that is there */
 static void on_change(void *userdata, const struct fl_change *change)
 {
@@ -127,6 +141,8 @@ static void on_change(void *userdata, const struct fl_change *change)
 
 	if (fl_underlay_is_touched(&node->underlay, node->underlay_ifindex, node->underlay_error != NULL, change))
 		fl_source_set_deadline(node->underlay_timer, 0);
+	if (is_about_on_link(node, change))
+		fl_source_set_deadline(node->on_link_timer, 0);
 }
 
 int fl_node_choose_underlay(struct flannel_node *node, const struct flannel_netconf *netconf,
@@ -139,6 +155,8 @@ int fl_node_choose_underlay(struct flannel_node *node, const struct flannel_netc
 
 	if (r >= 0 && !node->underlay_timer)
 		r = fl_loop_add_timer(node->context->loop, look_again, node, &node->underlay_timer, ret_error);
+	if (r >= 0 && !node->on_link_timer)
+		r = fl_loop_add_timer(node->context->loop, ask_again, node, &node->on_link_timer, ret_error);
 	if (r >= 0)
 		r = fl_underlay_find(rtnl, &request, &node->underlay, ret_error);
 	node->has_underlay = r >= 0;
@@ -161,4 +179,5 @@ void fl_node_forget_underlay(struct flannel_node *node)
 	if (node->underlay_timer)
 		fl_reconciler_listen(node->reconciler, NULL, NULL);
 	node->underlay_timer = fl_source_free(node->underlay_timer);
+	node->on_link_timer = fl_source_free(node->on_link_timer);
 }

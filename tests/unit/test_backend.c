@@ -397,18 +397,6 @@ Test(backend, vxlan_names_too_long)
 	close_site(&site);
 }
 
-Test(backend, vxlan_remarks)
-{
-	struct site site;
-
-	open_good_site(&site, V4);
-	cr_expect_null(site.backend->remark(&site.facts));
-	close_site(&site);
-	open_good_site(&site, DUAL("{\"Type\":\"vxlan\",\"DirectRouting\":true}"));
-	cr_expect_not_null(strstr(site.backend->remark(&site.facts), "DirectRouting"));
-	close_site(&site);
-}
-
 #define DATA(mac) "\"BackendType\":\"vxlan\",\"BackendData\":{\"VNI\":1,\"VtepMAC\":\"" mac "\"}"
 
 /* leases of peers, and what becomes of them */
@@ -465,6 +453,37 @@ Test(backend, vxlan_peers)
 		flannel_lease_unref(lease);
 		close_site(&site);
 	}
+}
+
+/* neighbours without the tunnel, each family by itself */
+Test(backend, vxlan_direct_routing)
+{
+	const char *value = "{\"PublicIP\":\"192.168.77.2\",\"PublicIPv6\":\"fd77::2\"," DATA(
+		"02:00:00:00:77:22") ",\"BackendV6Data\":{\"VNI\":1,\"VtepMAC\":\"02:00:00:00:77:23\"}}";
+	struct flannel_lease *lease = lease_of("10.244.2.0-24&fd00:10:244:2::-64", value);
+	struct fl_object objects[FL_PEER_OBJECTS_MAX];
+	char text[FL_OBJECT_STRLEN];
+	struct site site;
+
+	open_good_site(&site, DUAL("{\"Type\":\"vxlan\"}"));
+	site.facts.on_link = site.facts.on_link6 = true;
+	cr_expect_not(site.backend->asks_for_on_link(&site.facts));
+	cr_expect_eq(site.backend->want_peer(&site.facts, lease, objects, NULL), 6, "not asked for");
+	close_site(&site);
+
+	open_good_site(&site, DUAL("{\"Type\":\"vxlan\",\"DirectRouting\":true}"));
+	cr_expect(site.backend->asks_for_on_link(&site.facts));
+	cr_expect_eq(site.backend->want_peer(&site.facts, lease, objects, NULL), 6, "beyond a router");
+	site.facts.on_link = true;
+	cr_expect_eq(site.backend->want_peer(&site.facts, lease, objects, NULL), 4);
+	cr_expect_str_eq(fl_object_format(&objects[0], text, sizeof(text)), "route 10.244.2.0/24 via 192.168.77.2");
+	cr_expect_not(objects[0].route.onlink);
+	cr_expect_eq(objects[1].type, FL_OBJECT_NEIGHBOUR);
+	site.facts.on_link6 = true;
+	cr_expect_eq(site.backend->want_peer(&site.facts, lease, objects, NULL), 2);
+	cr_expect_str_eq(fl_object_format(&objects[1], text, sizeof(text)), "route fd00:10:244:2::/64 via fd77::2");
+	flannel_lease_unref(lease);
+	close_site(&site);
 }
 
 Test(backend, host_gw_needs_the_address_that_peers_are_told)
