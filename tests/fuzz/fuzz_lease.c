@@ -11,6 +11,7 @@
 #include <flannel/lease.h>
 
 #include "base/error.h"
+#include "domain/vxlan.h"
 #include "require.h"
 
 /* checks what every lease promises */
@@ -28,6 +29,23 @@ static void check(const struct flannel_lease *lease)
 		n++;
 	}
 	require(n > 0);
+}
+
+/* a MAC that is taken from the backend's data is one of a device, and is written as it is read */
+static void check_vxlan(const struct flannel_lease *lease, int family)
+{
+	const char *text = flannel_lease_get_backend_data(lease, family);
+	uint8_t mac[FL_MAC_LEN], again[FL_MAC_LEN] = {0};
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	char buf[FL_VXLAN_DATA_STRLEN];
+
+	if (fl_vxlan_parse_data(text, mac, &error) < 0) {
+		require(*flannel_error_get_message(error));
+		return;
+	}
+	require(!(mac[0] & 1));
+	require(fl_vxlan_parse_data(fl_vxlan_format_data(1, mac, buf), again, NULL) == 0);
+	require(memcmp(mac, again, sizeof(mac)) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -48,6 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	check(lease);
+	check_vxlan(lease, AF_INET);
+	check_vxlan(lease, AF_INET6);
 	require(*flannel_lease_format_key(lease, written, sizeof(written)) != '\0');
 	value = flannel_lease_get_value(lease);
 	require(flannel_lease_parse(written, value, strlen(value), 3, 4, &again, NULL) == 0);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Fuzz target: any bytes as network configuration. What is taken must keep the promises of netconf.h: aligned
- * subnets of one length within the network, in order, and the same meaning when its text is read again.
+ * subnets of one length within the network, in order, and the same meaning when its text is read again. Whatever the backend, its
+ * settings are read as those of vxlan, too.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <flannel/netconf.h>
 
 #include "base/error.h"
+#include "domain/vxlan.h"
 #include "require.h"
 
 /* checks one family; returns 1 if it is enabled */
@@ -30,6 +32,23 @@ static int check_family(const struct flannel_netconf *netconf, int family, int b
 	return 1;
 }
 
+/* settings of vxlan that are taken are in range, and name a device or not at all */
+static void check_vxlan(const struct flannel_netconf *netconf)
+{
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	struct fl_vxlan_settings settings;
+	char name[FLANNEL_IFNAME_SIZE];
+
+	if (fl_vxlan_load(netconf, &settings, &error) < 0) {
+		require(*flannel_error_get_message(error));
+		return;
+	}
+	require(settings.vni <= 0xffffff && (settings.mtu == 0 || settings.mtu >= 118));
+	require(fl_vxlan_format_name(&settings, AF_INET, name) == (settings.vni <= 9999999));
+	if (settings.vni <= 9999999)
+		require(fl_ifname_is_valid(name));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct flannel_netconf *netconf = NULL, *again = NULL;
@@ -42,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	require(!error);
 	require(check_family(netconf, AF_INET, 32) + check_family(netconf, AF_INET6, 128) > 0);
+	check_vxlan(netconf);
 	text = flannel_netconf_get_text(netconf);
 	require(strlen(text) == size && memcmp(text, data, size) == 0);
 	for (unsigned int i = 0; flannel_netconf_get_warning(netconf, i); i++)
