@@ -10,6 +10,7 @@
 #include "engine/event.h"
 #include "engine/reconcile.h"
 #include "sys/netns.h"
+#include "sys/sysctl.h"
 
 /* Tags below this are the kernel's own and those of the route tools (RTPROT_STATIC is 4). */
 #define ROUTE_PROTOCOL_MIN 5
@@ -38,6 +39,7 @@ static int take_namespace(struct flannel_context *context, int netns_fd, struct 
 	int r;
 
 	context->netns_fd = -1;
+	context->sysctl_root = FL_SYSCTL_ROOT;
 	if (netns_fd == 0)
 		return 0;
 	r = fl_netns_check(netns_fd, ret_error);

@@ -23,6 +23,8 @@ struct flannel_context {
 	bool single_threaded;
 	bool detach_early;
 	int netns_fd; /* -1: the calling thread's */
+	/* where a transaction finds settings: below /proc/sys, or from the creation of a link to its end in a private place */
+	int sysctl_root;
 	uint8_t route_protocol;
 	char *module_dir;
 	char *nft_helper;

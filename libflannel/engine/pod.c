@@ -73,7 +73,7 @@ static int enter(void *userdata, struct flannel_error **ret_error)
 	int r = fl_rtnl_open(-1, pod->context->single_threaded, &pod->rtnl, ret_error);
 
 	if (r >= 0 && entry->want)
-		r = fl_sysctl_open("net", &directory, ret_error);
+		r = fl_sysctl_open(pod->context->sysctl_root, "net", &directory, ret_error);
 	if (r < 0 || !entry->want)
 		return r;
 	if (pod->dad)

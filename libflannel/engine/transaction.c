@@ -6,11 +6,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sys/netns.h"
 #include "sys/rtnl_address.h"
 #include "sys/rtnl_bridge_vlan.h"
 #include "sys/sysctl.h"
+
+/* with so many links there are so many namespaces that a private place for settings costs less than it spares */
+#define MANY_LINKS 128
+
+/* from now on settings are found below /proc/sys again */
+static void leave_private_settings(struct flannel_context *context)
+{
+	if (context->sysctl_root >= 0)
+		close(context->sysctl_root);
+	context->sysctl_root = FL_SYSCTL_ROOT;
+}
 
 int fl_transaction_begin(struct fl_transaction *transaction, struct flannel_context *context,
 			 struct flannel_error **ret_error)
@@ -58,6 +70,9 @@ int fl_transaction_create_link(struct fl_transaction *transaction, const struct 
 	if (r < 0)
 		return r;
 	note(transaction, FL_VERB_CREATE, FL_OBJECT_LINK, ret_info->ifindex)->operation.object.link = *link;
+	/* the settings come next: indexes are given out in order, and many links come with many namespaces */
+	if (ret_info->ifindex > MANY_LINKS && transaction->context->sysctl_root == FL_SYSCTL_ROOT)
+		transaction->context->sysctl_root = fl_sysctl_open_private();
 	return 0;
 }
 
@@ -140,6 +155,7 @@ int fl_transaction_delete_address(struct fl_transaction *transaction, uint32_t i
 
 /* settings are those of the calling thread's namespace, so the context's is visited if it is another one */
 struct sysctl_visit {
+	int root;
 	const struct fl_sysctl *sysctl;
 	char before[FL_SYSCTL_VALUE_SIZE];
 };
@@ -148,7 +164,7 @@ static int visit_sysctl(void *userdata, struct flannel_error **ret_error)
 {
 	struct sysctl_visit *visit = userdata;
 
-	return fl_sysctl_write(FL_SYSCTL_ROOT, visit->sysctl, visit->before, ret_error);
+	return fl_sysctl_write(visit->root, visit->sysctl, visit->before, ret_error);
 }
 
 /* an object for a setting */
@@ -165,7 +181,7 @@ int fl_transaction_write_sysctl(struct fl_transaction *transaction, const char *
 				struct flannel_error **ret_error)
 {
 	struct fl_sysctl sysctl = make_sysctl(name, value, optional);
-	struct sysctl_visit visit = {.sysctl = &sysctl};
+	struct sysctl_visit visit = {.root = transaction->context->sysctl_root, .sysctl = &sysctl};
 	struct fl_undo *undo;
 	int r = reserve(transaction, ret_error);
 
@@ -300,7 +316,7 @@ static int undo_step(struct fl_transaction *transaction, const struct fl_undo *u
 {
 	const struct fl_operation *operation = &undo->operation;
 	const struct fl_address *address = &operation->object.address;
-	struct sysctl_visit visit = {.sysctl = &operation->before.sysctl};
+	struct sysctl_visit visit = {.root = transaction->context->sysctl_root, .sysctl = &operation->before.sysctl};
 
 	switch (operation->object.type) {
 	case FL_OBJECT_LINK:
@@ -356,5 +372,7 @@ void fl_transaction_end(struct fl_transaction *transaction)
 	if (sharers == SHARE_NOBODY)
 		undo_shared(transaction, SHARE_BRIDGE);
 	free(transaction->undo);
+	if (transaction->context)
+		leave_private_settings(transaction->context);
 	*transaction = (struct fl_transaction){0};
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 
 #include "domain/sysctl.h"
 #include "sys/sysctl.h"
@@ -23,9 +24,22 @@ static int open_below(int directory, const char *name, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-int fl_sysctl_open(const char *name, int *ret_directory, struct flannel_error **ret_error)
+int fl_sysctl_open_private(void)
 {
-	int fd = open_below(FL_SYSCTL_ROOT, name, O_PATH | O_DIRECTORY);
+	FL_CLEANUP(fl_closep) int fs = fsopen("proc", FSOPEN_CLOEXEC);
+	FL_CLEANUP(fl_closep) int tree = -1;
+	int fd = -1;
+
+	if (fs >= 0 && fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+		tree = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (tree >= 0)
+		fd = openat(tree, "sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? FL_SYSCTL_ROOT : fd;
+}
+
+int fl_sysctl_open(int directory, const char *name, int *ret_directory, struct flannel_error **ret_error)
+{
+	int fd = open_below(directory, name, O_PATH | O_DIRECTORY);
 
 	if (fd < 0)
 		return fl_error_set(ret_error, fd, "sysctl", NULL, "open %s", name);
