@@ -13,8 +13,8 @@
 #include "sys/rtnl_bridge_vlan.h"
 #include "sys/sysctl.h"
 
-/* with so many links there are so many namespaces that a private place for settings costs less than it spares */
-#define MANY_LINKS 128
+/* a node that has had so many links has so many namespaces, as a rule, that a private place for settings costs less than it spares */
+#define MANY_LINKS 512
 
 /* from now on settings are found below /proc/sys again */
 static void leave_private_settings(struct flannel_context *context)

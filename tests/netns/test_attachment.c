@@ -133,7 +133,7 @@ Test(attachment, dual_stack)
 
 		pod_open(&fixture, mode % POD_MODES);
 		if (mode >= POD_MODES)
-			sandbox_run("seq 70 | sed 's/.*/link add l& type veth peer name m&/' | %s ip -batch -",
+			sandbox_run("seq 260 | sed 's/.*/link add l& type veth peer name m&/' | %s ip -batch -",
 				    fixture.node);
 		pod_snapshot(&fixture, "before");
 		addresses[0] = make_address("10.244.1.2/24", NULL);
