@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/hex.h"
+
 struct fl_route fl_route_main(const struct flannel_prefix *dst, uint8_t protocol)
 {
 	struct fl_route route = {.dst = *dst, .table = FL_ROUTE_TABLE_MAIN, .protocol = protocol};
@@ -209,22 +211,23 @@ const char *fl_object_format(const struct fl_object *object, char *buf, size_t s
 	return buf;
 }
 
+const char *fl_verb_format(enum fl_verb verb)
+{
+	switch (verb) {
+	case FL_VERB_CREATE:
+		return "add";
+	case FL_VERB_REPLACE:
+		return "replace";
+	case FL_VERB_DELETE:
+		break;
+	}
+	return "delete";
+}
+
 const char *fl_mac_format(const uint8_t mac[FL_MAC_LEN], char *buf, size_t size)
 {
 	snprintf(buf, size, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 	return buf;
-}
-
-/* value of a hexadecimal digit, or -1 */
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 int fl_mac_parse(const char *text, uint8_t ret_mac[FL_MAC_LEN])
@@ -235,13 +238,13 @@ int fl_mac_parse(const char *text, uint8_t ret_mac[FL_MAC_LEN])
 		return -EINVAL;
 	for (int i = 0; i < FL_MAC_LEN; i++) {
 		const char *byte = text + (ptrdiff_t)3 * i;
-		int high = hex_value(byte[0]), low = hex_value(byte[1]);
+		int value = fl_hex_byte(byte);
 
-		if (high < 0 || low < 0)
+		if (value < 0)
 			return -EINVAL;
 		if (i < FL_MAC_LEN - 1 && (byte[2] != text[2] || (byte[2] != ':' && byte[2] != '-')))
 			return -EINVAL;
-		mac[i] = (uint8_t)(high << 4 | low);
+		mac[i] = (uint8_t)value;
 	}
 	memcpy(ret_mac, mac, sizeof(mac));
 	return 0;

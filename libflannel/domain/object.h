@@ -159,6 +159,9 @@ struct fl_object {
 
 enum fl_verb { FL_VERB_CREATE, FL_VERB_REPLACE, FL_VERB_DELETE };
 
+/* "add", "replace", "delete" */
+const char *fl_verb_format(enum fl_verb verb);
+
 /* One step from found to wanted. before is what REPLACE and DELETE take away, which is also how to undo them. */
 struct fl_operation {
 	enum fl_verb verb;

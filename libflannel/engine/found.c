@@ -50,10 +50,14 @@ static struct fl_object *reserve(struct fl_found *found, size_t n, struct flanne
 	return objects + found->n_objects;
 }
 
-/* is that how a kernel says that it has no IPv6 */
-static bool is_without_family(int r)
+/* a listing that failed: 0, as if it were empty, where that is how a kernel says that it has no IPv6; else the failure */
+static int settle_failure(int family, int r, struct flannel_error **error, struct flannel_error **ret_error)
 {
-	return r == -EAFNOSUPPORT || r == -EOPNOTSUPP;
+	if (family == AF_INET6 && (r == -EAFNOSUPPORT || r == -EOPNOTSUPP))
+		return 0;
+	if (ret_error)
+		*ret_error = FL_TAKE(*error);
+	return r;
 }
 
 /* appends one family's routes */
@@ -65,13 +69,8 @@ static int read_family(struct fl_found *found, struct fl_rtnl *rtnl, int family,
 	size_t n = 0;
 	int r = list_routes(rtnl, family, &routes, &n, &error);
 
-	if (family == AF_INET6 && is_without_family(r))
-		return 0;
-	if (r < 0) {
-		if (ret_error)
-			*ret_error = FL_TAKE(error);
-		return r;
-	}
+	if (r < 0)
+		return settle_failure(family, r, &error, ret_error);
 	objects = reserve(found, n, ret_error);
 	if (!objects)
 		return -ENOMEM;
@@ -119,13 +118,8 @@ static int read_entries(struct fl_found *found, struct fl_rtnl *rtnl, int family
 	size_t n = 0;
 	int r = fl_neighbour_list(rtnl, family, ifindex, device, &entries, &n, &error);
 
-	if (family == AF_INET6 && is_without_family(r))
-		return 0;
-	if (r < 0) {
-		if (ret_error)
-			*ret_error = FL_TAKE(error);
-		return r;
-	}
+	if (r < 0)
+		return settle_failure(family, r, &error, ret_error);
 	objects = reserve(found, n, ret_error);
 	if (!objects)
 		return -ENOMEM;

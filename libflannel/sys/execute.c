@@ -69,20 +69,6 @@ static int make_message(struct fl_rtnl *rtnl, struct link_cache *cache, const st
 	return 0;
 }
 
-/* for messages */
-static const char *verb_text(enum fl_verb verb)
-{
-	switch (verb) {
-	case FL_VERB_CREATE:
-		return "add";
-	case FL_VERB_REPLACE:
-		return "replace";
-	case FL_VERB_DELETE:
-		break;
-	}
-	return "delete";
-}
-
 /* is that how the kernel says that what should be deleted is not there: by itself, with its link, or with its table */
 static bool is_gone(int r)
 {
@@ -103,7 +89,7 @@ static int conclude(const struct fl_operation *operation, int r, struct flannel_
 	}
 	if (!error)
 		return r;
-	return fl_error_wrap(error, r, "%s %s", verb_text(operation->verb),
+	return fl_error_wrap(error, r, "%s %s", fl_verb_format(operation->verb),
 			     fl_object_format(&operation->object, text, sizeof(text)));
 }
 

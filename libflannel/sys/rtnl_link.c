@@ -447,49 +447,44 @@ static int complete(struct fl_rtnl *rtnl, const char *name, struct answer *answe
 	return r < 0 ? r : 0;
 }
 
-/* appends one family's settings */
-static int put_setting(struct nl_msg *message, int family, const struct fl_link *link)
+/* appends that neighbours are told of IPv4 addresses */
+static int put_arp_notify(struct nl_msg *message)
 {
 	struct nlattr *spec = nla_nest_start(message, IFLA_AF_SPEC);
-	struct nlattr *settings = spec ? nla_nest_start(message, family) : NULL;
-	struct nlattr *conf;
-	int r = 0;
+	struct nlattr *settings = spec ? nla_nest_start(message, AF_INET) : NULL;
+	struct nlattr *conf = settings ? nla_nest_start(message, IFLA_INET_CONF) : NULL;
+
+	if (!conf)
+		return -1;
+	return nla_put_u32(message, IPV4_DEVCONF_ARP_NOTIFY, 1) | nla_nest_end(message, conf) |
+	       nla_nest_end(message, settings) | nla_nest_end(message, spec);
+}
+
+/* appends that no link-local address is made */
+static int put_no_link_local(struct nl_msg *message)
+{
+	struct nlattr *spec = nla_nest_start(message, IFLA_AF_SPEC);
+	struct nlattr *settings = spec ? nla_nest_start(message, AF_INET6) : NULL;
 
 	if (!settings)
 		return -1;
-	if (family == AF_INET) {
-		conf = nla_nest_start(message, IFLA_INET_CONF);
-		r |= conf ? nla_put_u32(message, IPV4_DEVCONF_ARP_NOTIFY, (link->set & FL_LINK_ARP_NOTIFY) != 0) : -1;
-		if (conf)
-			r |= nla_nest_end(message, conf);
-	} else {
-		r |= nla_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
-	}
-	r |= nla_nest_end(message, settings);
-	r |= nla_nest_end(message, spec);
-	return r;
-}
-
-/* changes the settings of one family */
-static int change_setting(struct fl_rtnl *rtnl, uint32_t ifindex, int family, const struct fl_link *link,
-			  struct flannel_error **ret_error)
-{
-	const struct ifinfomsg header = {.ifi_index = (int)ifindex};
-	FL_CLEANUP(fl_rtnl_message_freep)
-	struct nl_msg *message = fl_rtnl_message(RTM_SETLINK, 0, &header, sizeof(header));
-
-	if (!message || put_setting(message, family, link) < 0)
-		return fl_error_oom(ret_error);
-	return fl_rtnl_request(rtnl, message, NULL, NULL, ret_error, "change settings of link %s", link->name);
+	return nla_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE) | nla_nest_end(message, settings) |
+	       nla_nest_end(message, spec);
 }
 
 /* has the link make no link-local address; a kernel without IPv6 makes none anyway */
 static int change_link_local(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_link *link,
 			     struct flannel_error **ret_error)
 {
+	const struct ifinfomsg header = {.ifi_index = (int)ifindex};
+	FL_CLEANUP(fl_rtnl_message_freep)
+	struct nl_msg *message = fl_rtnl_message(RTM_SETLINK, 0, &header, sizeof(header));
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
-	int r = change_setting(rtnl, ifindex, AF_INET6, link, &error);
+	int r;
 
+	if (!message || put_no_link_local(message) < 0)
+		return fl_error_oom(ret_error);
+	r = fl_rtnl_request(rtnl, message, NULL, NULL, &error, "change settings of link %s", link->name);
 	if (r == -EAFNOSUPPORT || r == -EOPNOTSUPP)
 		return 0;
 	if (r < 0 && ret_error)
@@ -511,7 +506,7 @@ static int change_own(struct fl_rtnl *rtnl, uint32_t ifindex, const struct fl_li
 		return r;
 	if (!message || put_attributes(message, link, others.master) < 0 ||
 	    ((link->set & FL_LINK_ALIAS) && nla_put_string(message, IFLA_IFALIAS, link->alias) < 0) ||
-	    ((link->set & FL_LINK_ARP_NOTIFY) && put_setting(message, AF_INET, link) < 0))
+	    ((link->set & FL_LINK_ARP_NOTIFY) && put_arp_notify(message) < 0))
 		return fl_error_oom(ret_error);
 	return fl_rtnl_request(rtnl, message, NULL, NULL, ret_error, "change link %s", link->name);
 }

@@ -140,20 +140,6 @@ int fl_route_make_message(enum fl_verb verb, const struct fl_route *route, uint3
 	return make_message(verb, flags_of(verb), route, ifindex, ret_message, ret_error);
 }
 
-/* for messages */
-static const char *verb_text(enum fl_verb verb)
-{
-	switch (verb) {
-	case FL_VERB_CREATE:
-		return "add";
-	case FL_VERB_REPLACE:
-		return "replace";
-	case FL_VERB_DELETE:
-		break;
-	}
-	return "delete";
-}
-
 /*
  * Settles the result for one route: what should be deleted and does not exist is no failure (with its link, its table or
  * by itself), every other error gets its operation.
@@ -167,7 +153,7 @@ static int conclude(enum fl_verb verb, const struct fl_route *route, int r, stru
 			*error = flannel_error_unref(*error);
 		return 0;
 	}
-	return wrap(error, r, verb_text(verb), route);
+	return wrap(error, r, fl_verb_format(verb), route);
 }
 
 /* one route, one request */

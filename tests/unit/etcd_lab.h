@@ -190,91 +190,11 @@ static const char *etcdctl_output(const struct etcd *etcd, char *buf, size_t siz
 	return buf;
 }
 
-/* one user of the store; log has a line for each message */
-struct node {
-	struct fl_etcd *store;
-	char log[65536];
-	size_t len;
-	int last_code;            /* of the last reply */
-	char last_detail[512];    /* of the last error */
-	int64_t last_expires_sec; /* of the last lease */
-	char library_log[65536];
-};
+#define NODE_STORE struct fl_etcd
+#define NODE_CALL(verb) fl_etcd_##verb
+#define NODE_MUST(condition, what, more) cr_assert(condition, "%s:\n%s\nlibrary:\n%s", what, more, node->library_log)
 
-/* appends to the log */
-static __attribute__((format(printf, 2, 3))) void node_write(struct node *node, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	node->len += (size_t)vsnprintf(node->log + node->len, sizeof(node->log) - node->len, format, arguments);
-	va_end(arguments);
-	cr_assert(node->len < sizeof(node->log), "the log is full");
-}
-
-/* writes a message down: "done 7 -17", "lease 10.5.1.0-24 192.0.2.1" */
-static void node_record(struct node *node, const struct flannel_store_message *message)
-{
-	static const char *const names[] = {"?",       "config", "done",           "begin", "lease",
-					    "removed", "end",    "config-changed", "lost",  "back"};
-	char key[2 * FLANNEL_PREFIX_STRLEN], address[FLANNEL_PREFIX_STRLEN] = "-";
-	struct flannel_prefix public_ip;
-
-	node_write(node, "%s", names[message->type]);
-	if (message->request) {
-		node_write(node, " %d %d", (int)message->request, message->code);
-		node->last_code = message->code;
-	}
-	if (message->lease) {
-		node->last_expires_sec = flannel_lease_get_expires_sec(message->lease);
-		if (flannel_lease_get_public_ip(message->lease, AF_INET, &public_ip) == 1 ||
-		    flannel_lease_get_public_ip(message->lease, AF_INET6, &public_ip) == 1)
-			(void)flannel_prefix_format_address(&public_ip, address, sizeof(address));
-		node_write(node, " %s %s", flannel_lease_format_key(message->lease, key, sizeof(key)), address);
-	}
-	if (message->config)
-		node_write(node, " %s", message->config);
-	if (message->error)
-		snprintf(node->last_detail, sizeof(node->last_detail), "%s", flannel_error_get_message(message->error));
-	node_write(node, "\n");
-}
-
-/* one dispatch and what it tells; 1 if there is more to do */
-static int node_dispatch(struct node *node)
-{
-	struct flannel_store_message message = {.size = sizeof(message)};
-	int r = fl_etcd_dispatch(node->store, NULL);
-
-	cr_assert(r >= 0, "dispatch: %s", strerror(-r));
-	while (fl_etcd_next(node->store, &message) == 1) {
-		node_record(node, &message);
-		fl_store_message_clear(&message);
-	}
-	return r;
-}
-
-/* waits on the descriptor until the log contains text */
-static void node_await(struct node *node, const char *text)
-{
-	struct pollfd fd = {.fd = fl_etcd_get_fd(node->store), .events = POLLIN};
-	uint64_t end_ns = fl_loop_now() + PATIENCE_MS * FL_NSEC_PER_MSEC;
-
-	while (!strstr(node->log, text)) {
-		cr_assert(fl_loop_now() < end_ns, "no \"%s\" in:\n%s\nlibrary:\n%s", text, node->log,
-			  node->library_log);
-		cr_assert_eq(poll(&fd, 1, PATIENCE_MS), 1, "no \"%s\" in:\n%s\nlibrary:\n%s", text, node->log,
-			     node->library_log);
-		while (node_dispatch(node) > 0)
-			;
-	}
-}
-
-/* forgets what was told */
-static void node_clear(struct node *node)
-{
-	node->len = 0;
-	node->log[0] = '\0';
-}
+#include "store_node.h"
 
 /* keeps the library's own messages */
 static void node_hear(void *userdata, enum flannel_log_level level, const char *area, const char *message)

@@ -100,84 +100,11 @@ __attribute__((unused)) static struct fl_clock test_clock(struct test_time *time
 	return clock;
 }
 
-/* one user of the store; log has a line for each message */
-struct node {
-	struct fl_embedded *store;
-	char log[65536];
-	size_t len;
-	unsigned int n_dispatched;
-	int last_code;            /* of the last reply */
-	char last_detail[512];    /* of the last error */
-	int64_t last_expires_sec; /* of the last lease */
-};
+#define NODE_STORE struct fl_embedded
+#define NODE_CALL(verb) fl_embedded_##verb
+#define NODE_MUST(condition, what, more) must(condition, what, more)
 
-/* appends to the log */
-__attribute__((format(printf, 2, 3))) static void node_write(struct node *node, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	node->len += (size_t)vsnprintf(node->log + node->len, sizeof(node->log) - node->len, format, arguments);
-	va_end(arguments);
-	must(node->len < sizeof(node->log), "the log is full", "");
-}
-
-/* writes a message down: "done 7 -17", "lease 10.5.1.0-24 192.0.2.1" */
-static void node_record(struct node *node, const struct flannel_store_message *message)
-{
-	static const char *const names[] = {"?",       "config", "done",           "begin", "lease",
-					    "removed", "end",    "config-changed", "lost",  "back"};
-	char key[2 * FLANNEL_PREFIX_STRLEN], address[FLANNEL_PREFIX_STRLEN] = "-";
-	struct flannel_prefix public_ip;
-
-	node_write(node, "%s", names[message->type]);
-	if (message->request) {
-		node_write(node, " %d %d", (int)message->request, message->code);
-		node->last_code = message->code;
-	}
-	if (message->lease) {
-		node->last_expires_sec = flannel_lease_get_expires_sec(message->lease);
-		if (flannel_lease_get_public_ip(message->lease, AF_INET, &public_ip) == 1 ||
-		    flannel_lease_get_public_ip(message->lease, AF_INET6, &public_ip) == 1)
-			(void)flannel_prefix_format_address(&public_ip, address, sizeof(address));
-		node_write(node, " %s %s", flannel_lease_format_key(message->lease, key, sizeof(key)), address);
-	}
-	if (message->config)
-		node_write(node, " %s", message->config);
-	if (message->error)
-		(void)snprintf(node->last_detail, sizeof(node->last_detail), "%s",
-			       flannel_error_get_message(message->error));
-	node_write(node, "\n");
-}
-
-/* one dispatch and what it tells; 1 if there is more to do */
-static int node_dispatch(struct node *node)
-{
-	struct flannel_store_message message = {.size = sizeof(message)};
-	int r = fl_embedded_dispatch(node->store, NULL);
-
-	must(r >= 0, "dispatch", strerror(-r));
-	node->n_dispatched++;
-	while (fl_embedded_next(node->store, &message) == 1) {
-		node_record(node, &message);
-		fl_store_message_clear(&message);
-	}
-	return r;
-}
-
-/* waits on the descriptor until the log contains text */
-static void node_await(struct node *node, const char *text)
-{
-	struct pollfd fd = {.fd = fl_embedded_get_fd(node->store), .events = POLLIN};
-	uint64_t end_ns = fl_loop_now() + PATIENCE_MS * FL_NSEC_PER_MSEC;
-
-	while (!strstr(node->log, text)) {
-		must(fl_loop_now() < end_ns, text, node->log);
-		must(poll(&fd, 1, PATIENCE_MS) == 1, text, node->log);
-		while (node_dispatch(node) > 0)
-			;
-	}
-}
+#include "store_node.h"
 
 /* does what can be done without waiting, and hands out what was told since the last call */
 __attribute__((unused)) static const char *node_drain(struct node *node)
@@ -187,13 +114,6 @@ __attribute__((unused)) static const char *node_drain(struct node *node)
 	while (poll(&fd, 1, 0) == 1)
 		(void)node_dispatch(node);
 	return node->log;
-}
-
-/* forgets what was told */
-static void node_clear(struct node *node)
-{
-	node->len = 0;
-	node->log[0] = '\0';
 }
 
 /* opens the test's database */

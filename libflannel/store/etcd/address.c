@@ -6,22 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hex.h"
+
 #define ENDPOINTS_MAX 64
 
 /* -EINVAL with a sentence about the URI of the store */
 static int refuse(const char *detail, struct flannel_error **ret_error)
 {
 	return fl_error_set(ret_error, -EINVAL, "argument", detail, "open etcd store");
-}
-
-/* the value of a hexadecimal digit, -1 if it is none */
-static int read_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 /* undoes percent-encoding; malloc()ed. -EINVAL for what is none, and for control characters */
@@ -33,15 +25,13 @@ static int decode(const char *text, size_t len, char **ret_text)
 	if (!decoded)
 		return -ENOMEM;
 	for (size_t i = 0; i < len; i++) {
-		int high, low;
-
 		decoded[n] = text[i];
 		if (text[i] == '%') {
-			high = i + 2 < len ? read_digit(text[i + 1]) : -1;
-			low = high >= 0 ? read_digit(text[i + 2]) : -1;
-			if (low < 0)
+			int byte = i + 2 < len ? fl_hex_byte(text + i + 1) : -1;
+
+			if (byte < 0)
 				return -EINVAL;
-			decoded[n] = (char)(16 * high + low);
+			decoded[n] = (char)byte;
 			i += 2;
 		}
 		if ((unsigned char)decoded[n++] < ' ')

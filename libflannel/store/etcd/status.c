@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
+#include "base/hex.h"
 
 /* the value of a header line with that name: its length, or -1 if it is another one */
 static int value_of(const char *line, size_t len, const char *name, const char **ret_value)
@@ -38,27 +39,16 @@ static int read_code(const char *value, int len)
 	return code;
 }
 
-/* value of a hexadecimal digit, -1 if it is none */
-static int read_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* undoes percent-encoding, as far as there is room */
 static void read_message(const char *value, int len, char message[FL_GRPC_MESSAGE_SIZE])
 {
 	size_t n = 0;
 
 	for (int i = 0; i < len && n + 1 < FL_GRPC_MESSAGE_SIZE; i++) {
-		int high = value[i] == '%' && i + 2 < len ? read_digit(value[i + 1]) : -1;
-		int low = high >= 0 ? read_digit(value[i + 2]) : -1;
-		char c = low >= 0 ? (char)(16 * high + low) : value[i];
+		int byte = value[i] == '%' && i + 2 < len ? fl_hex_byte(value + i + 1) : -1;
+		char c = byte >= 0 ? (char)byte : value[i];
 
-		if (low >= 0)
+		if (byte >= 0)
 			i += 2;
 		message[n++] = (unsigned char)c < ' ' || c == 0x7f ? ' ' : c;
 	}
