@@ -30,17 +30,6 @@ static int check_path(const char *path, const char *flag, struct flannel_error *
 	return *path ? 0 : refuse(ret_error, -EINVAL, flag, "the path is empty");
 }
 
-/* a selection that other traffic than the wanted would follow from, if it were passed over */
-static int check_interface_selection(const struct options *options, struct flannel_error **ret_error)
-{
-	if (options->iface_regex.n_items)
-		return refuse(ret_error, -EOPNOTSUPP, "--iface-regex", "not supported by this version; use --iface");
-	if (*options->iface_can_reach)
-		return refuse(ret_error, -EOPNOTSUPP, "--iface-can-reach",
-			      "not supported by this version; use --iface");
-	return 0;
-}
-
 /* how a flag was given: "--store" or "FLANNELD_STORE" */
 static const char *given_name(const struct options *options, size_t index, char *buf, size_t size)
 {
@@ -154,8 +143,6 @@ int options_check(const struct options *options, struct flannel_error **ret_erro
 		r = check_path(options->state_dir, "--state-dir", ret_error);
 	if (r == 0)
 		r = check_path(options->store_path, "--store-path", ret_error);
-	if (r == 0)
-		r = check_interface_selection(options, ret_error);
 	if (r == 0)
 		r = check_store(options, ret_error);
 	return r;

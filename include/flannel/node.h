@@ -48,7 +48,8 @@ enum flannel_node_state {
  * struct flannel_node_options - how the agent works
  * @size:             sizeof(struct flannel_node_options).
  * @interfaces:       interface names or addresses, tried in order; the first that exists carries the traffic.
- * @n_interfaces:     how many; 0 takes the interface of .public_ip, or else of the default route.
+ * @n_interfaces:     how many. Without interfaces, regular expressions and .interface_can_reach it is the interface of .public_ip, or
+ *                    else of the default route; with any of them it is never that.
  * @public_ip:        IPv4 address that peers are told; NULL means the interface's.
  * @public_ip6:       IPv6 address likewise.
  * @masquerade:       enum flannel_masquerade_flags, or-ed; 0 sets no rules.
@@ -61,6 +62,10 @@ enum flannel_node_state {
  * @userdata:         comes back with each event of the node.
  * @state_dir:        directory for what must outlive a reboot, made if missing (mode 0700): the MAC address of a vxlan device, which
  *                    peers know the node by, in "NAME.mac". NULL: it is new after each reboot. No other node may use the same one.
+ * @interface_regexes: regular expressions, tried in order after .interfaces: the first interface with an address that matches (of
+ *                    each family in use one), else the first whose name does. Go's syntax (RE2), as far as flanneld(8) says.
+ * @n_interface_regexes: how many.
+ * @interface_can_reach: address, tried last: the interface by which the kernel would send there; NULL for none.
  */
 struct flannel_node_options {
 	size_t size;
@@ -75,6 +80,9 @@ struct flannel_node_options {
 	uint32_t renew_margin_sec;
 	void *userdata;
 	const char *state_dir;
+	const char *const *interface_regexes;
+	size_t n_interface_regexes;
+	const char *interface_can_reach;
 };
 
 /**
@@ -85,7 +93,7 @@ struct flannel_node_options {
  * @ret_node:  set on success; owned by the caller, see flannel_node_free().
  * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
  *
- * Return: 0, or negative: -EINVAL (an address does not parse, a number is out of range), -E2BIG, -ENOMEM.
+ * Return: 0, or negative: -EINVAL (an address or expression does not parse, a number is out of range), -E2BIG, -ENOMEM.
  * Since: 0.1.
  */
 FLANNEL_PUBLIC int flannel_node_new(struct flannel_context *context, struct flannel_store *store,

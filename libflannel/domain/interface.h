@@ -36,11 +36,18 @@ struct fl_interface_facts {
 	size_t n_addresses;
 	uint32_t default_ifindex; /* link of the first IPv4 default route of the main table; 0: none, or multipath */
 	uint32_t default6_ifindex;
+	/* how the kernel would send to .can_reach: by this link, from this address */
+	uint32_t reach_ifindex;
+	struct flannel_prefix reach_source; /* AF_UNSPEC: it names none */
+	const char *reach_problem;          /* why it would not; NULL: it would */
 };
 
 struct fl_interface_request {
 	const char *const *interfaces; /* names or addresses, --iface; tried in order */
 	size_t n_interfaces;
+	const char *const *regexes; /* on addresses, else on names, --iface-regex; tried in order after those */
+	size_t n_regexes;
+	const char *can_reach;  /* NULL or an address, --iface-can-reach; tried last */
 	const char *public_ip;  /* NULL or an IPv4 address */
 	const char *public_ip6; /* NULL or an IPv6 address */
 	bool ipv4;              /* families in use; at least one */
@@ -48,14 +55,16 @@ struct fl_interface_request {
 };
 
 /*
- * Interfaces that are named are tried in turn. Else the public address, IPv4 first, finds the interface and must be on
- * it; else the default route does, for both families the same interface. An address that names the interface is used
+ * Interfaces that are named are tried in turn, then the expressions, then the way to .can_reach; if there is any of these and none fits,
+ * no other is taken. Else the public address, IPv4 first, finds the interface and must be on it; else the default route does, for both
+ * families the same interface. An expression is tried on the addresses of each link in order of the index, best address first; with two
+ * families one of each must match on one link. If no address matches, the first usable link whose name does is taken. An address that names the interface is used
  * as that family's; the other family takes the interface's best address: global before link-local, permanent before
  * not, not temporary before temporary, never deprecated.
  *
  * Return: 0, or -EINVAL (a public address is no address), -ENODEV (no such interface, no usable address, MTU 0, or
  * default routes on two interfaces; the message says what was tried and what there is). .reason of the result says why
- * this one: "default route", "--iface eth1", "--public-ip 192.0.2.1".
+ * this one: "default route", "--iface eth1", "--iface-regex ^eth", "--public-ip 192.0.2.1".
  */
 int fl_interface_select(const struct fl_interface_request *request, const struct fl_interface_facts *facts,
 			struct fl_underlay *ret_underlay, struct flannel_error **ret_error);

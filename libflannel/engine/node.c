@@ -10,6 +10,7 @@
 #include <flannel/masquerade.h>
 
 #include "base/file.h"
+#include "domain/pattern.h"
 #include "domain/subnet_file.h"
 #include "engine/event.h"
 
@@ -138,6 +139,9 @@ static int check_options(const struct flannel_node_options *options, struct flan
 	if (options->n_interfaces && !options->interfaces)
 		return fl_error_set(ret_error, -EINVAL, "argument", "expected an array",
 				    "interfaces is NULL, n_interfaces %zu", options->n_interfaces);
+	if (options->n_interface_regexes && !options->interface_regexes)
+		return fl_error_set(ret_error, -EINVAL, "argument", "expected an array",
+				    "interface_regexes is NULL, n_interface_regexes %zu", options->n_interface_regexes);
 	return 0;
 }
 
@@ -167,22 +171,65 @@ static int copy_options(struct flannel_node *node, const struct flannel_node_opt
 	return r < 0 ? r : fl_request_check_times(&node->lease_sec, &node->renew_margin_sec, ret_error);
 }
 
-static int copy_interfaces(struct flannel_node *node, const struct flannel_node_options *options,
-			   struct flannel_error **ret_error)
+/* copies a list of texts; *n counts those that are there, also on failure */
+static int copy_list(char ***list, size_t *n, const char *const *texts, size_t n_texts, const char *what,
+		     struct flannel_error **ret_error)
 {
-	node->interfaces = calloc(options->n_interfaces + 1, sizeof(char *));
-	if (!node->interfaces)
+	*list = calloc(n_texts + 1, sizeof(char *));
+	if (!*list)
 		return fl_error_oom(ret_error);
-	for (size_t i = 0; i < options->n_interfaces; i++) {
-		int r = copy_text(&node->interfaces[i], options->interfaces[i], ret_error);
+	for (size_t i = 0; i < n_texts; i++) {
+		int r = copy_text(&(*list)[i], texts[i], ret_error);
 
 		if (r < 0)
 			return r;
-		if (!node->interfaces[i])
-			return fl_error_set(ret_error, -EINVAL, "argument", "it is NULL", "interface %zu", i);
-		node->n_interfaces++;
+		if (!(*list)[i])
+			return fl_error_set(ret_error, -EINVAL, "argument", "it is NULL", "%s %zu", what, i);
+		(*n)++;
 	}
 	return 0;
+}
+
+/* a regular expression that will be understood when it is needed */
+static int check_regex(const char *text, struct flannel_error **ret_error)
+{
+	struct fl_pattern pattern;
+	int r = fl_pattern_compile(text, &pattern, ret_error);
+
+	if (r < 0)
+		return fl_error_wrap(ret_error, r, "--iface-regex");
+	fl_pattern_clear(&pattern);
+	return 0;
+}
+
+/* the address that the interface must lead to, of either family */
+static int check_reach(const char *text, struct flannel_error **ret_error)
+{
+	struct flannel_prefix address;
+
+	if (!text || (!strchr(text, '/') && flannel_prefix_parse(text, &address) == 0))
+		return 0;
+	return fl_error_set(ret_error, -EINVAL, "argument", "expected an IPv4 or IPv6 address",
+			    "--iface-can-reach is \"%s\"", text);
+}
+
+/* what names the interface between nodes */
+static int copy_interfaces(struct flannel_node *node, const struct flannel_node_options *options,
+			   struct flannel_error **ret_error)
+{
+	int r = copy_list(&node->interfaces, &node->n_interfaces, options->interfaces, options->n_interfaces,
+			  "interface", ret_error);
+
+	if (r >= 0)
+		r = copy_list(&node->interface_regexes, &node->n_interface_regexes, options->interface_regexes,
+			      options->n_interface_regexes, "interface_regex", ret_error);
+	for (size_t i = 0; r >= 0 && i < node->n_interface_regexes; i++)
+		r = check_regex(node->interface_regexes[i], ret_error);
+	if (r >= 0)
+		r = check_reach(options->interface_can_reach, ret_error);
+	if (r >= 0)
+		r = copy_text(&node->interface_can_reach, options->interface_can_reach, ret_error);
+	return r;
 }
 
 int flannel_node_new(struct flannel_context *context, struct flannel_store *store,
@@ -273,6 +320,10 @@ static void free_options(struct flannel_node *node)
 	for (size_t i = 0; i < node->n_interfaces; i++)
 		free(node->interfaces[i]);
 	free(node->interfaces);
+	for (size_t i = 0; i < node->n_interface_regexes; i++)
+		free(node->interface_regexes[i]);
+	free(node->interface_regexes);
+	free(node->interface_can_reach);
 	free(node->public_ip);
 	free(node->public_ip6);
 	free(node->subnet_file);

@@ -33,6 +33,9 @@ struct flannel_node {
 	/* options, copied */
 	char **interfaces;
 	size_t n_interfaces;
+	char **interface_regexes;
+	size_t n_interface_regexes;
+	char *interface_can_reach;
 	char *public_ip;
 	char *public_ip6;
 	char *subnet_file;

@@ -20,6 +20,9 @@ static struct fl_interface_request make_request(const struct flannel_node *node,
 	struct flannel_prefix network;
 
 	request.interfaces = (const char *const *)node->interfaces;
+	request.regexes = (const char *const *)node->interface_regexes;
+	request.n_regexes = node->n_interface_regexes;
+	request.can_reach = node->interface_can_reach;
 	request.public_ip = node->public_ip;
 	request.public_ip6 = node->public_ip6;
 	request.ipv4 = flannel_netconf_get_network(netconf, AF_INET, &network) > 0;

@@ -67,16 +67,36 @@ static int find_default(struct fl_rtnl *rtnl, int family, const struct fl_interf
 	return 0;
 }
 
+/* how the kernel would send to the address that the interface must lead to; problem: text that stays with the caller */
+static int find_reach(struct fl_rtnl *rtnl, const char *text, struct fl_interface_facts *facts,
+		      struct flannel_error **ret_problem)
+{
+	struct flannel_prefix address;
+	struct fl_route_lookup lookup = {0};
+	int r = flannel_prefix_parse(text, &address);
+
+	if (r >= 0)
+		r = fl_route_get(rtnl, &address, &lookup, ret_problem);
+	if (r < 0)
+		facts->reach_problem = *ret_problem ? flannel_error_get_message(*ret_problem) : "it is no address";
+	facts->reach_ifindex = lookup.ifindex;
+	facts->reach_source = lookup.source;
+	return r == -ENOMEM ? r : 0;
+}
+
 int fl_underlay_find(struct fl_rtnl *rtnl, const struct fl_interface_request *request, struct fl_underlay *ret_underlay,
 		     struct flannel_error **ret_error)
 {
 	FL_CLEANUP(fl_freep) struct fl_interface_link *links = NULL;
 	FL_CLEANUP(fl_freep) struct fl_interface_address *addresses = NULL;
+	FL_CLEANUP_ERROR struct flannel_error *problem = NULL;
 	struct fl_interface_facts facts = {0};
 	int r = list_links(rtnl, &links, &facts.n_links, ret_error);
 
 	if (r >= 0)
 		r = fl_address_list(rtnl, 0, AF_UNSPEC, &addresses, &facts.n_addresses, ret_error);
+	if (r >= 0 && request->can_reach && find_reach(rtnl, request->can_reach, &facts, &problem) < 0)
+		r = fl_error_oom(ret_error);
 	if (r >= 0 && request->ipv4)
 		r = find_default(rtnl, AF_INET, links, facts.n_links, &facts.default_ifindex, ret_error);
 	if (r >= 0 && request->ipv6)

@@ -285,6 +285,55 @@ Test(node_underlay, address_moves_to_a_bridge)
 	lab_close(&lab);
 }
 
+/* named by an expression, it is chosen by that once and followed by its name, though the address matches no longer */
+Test(node_underlay, expression)
+{
+	const char *regexes[] = {"^198\\.", "^192\\.0\\.2\\.\\d$"};
+	struct lab lab;
+
+	start(&lab, LAB_CONFIG);
+	sandbox_run("ip route delete default");
+	lab.options.interface_regexes = regexes;
+	lab.options.n_interface_regexes = 2;
+	lab_start_ready(&lab);
+	sandbox_expect(PEER, ROUTES);
+	sandbox_run("ip address add 192.0.2.99/16 dev eth0 && ip address delete 192.0.2.1/24 dev eth0");
+	lab_await(&lab, FLANNEL_EVENT_UNDERLAY_CHANGED);
+	expect_underlay(&lab, "eth0 192.0.2.99/16 1500", NULL);
+	lab_close(&lab);
+}
+
+/* named by where it leads: the address is the one that the kernel would send from */
+Test(node_underlay, can_reach)
+{
+	struct lab lab;
+
+	start(&lab, LAB_CONFIG);
+	sandbox_run("ip address add 192.0.2.5/24 dev eth0 && ip route delete default && "
+		    "ip route add 198.51.100.0/24 via 192.0.2.254 src 192.0.2.5");
+	lab.options.interface_can_reach = "198.51.100.7";
+	lab_start_ready(&lab);
+	expect_underlay(&lab, "eth0 192.0.2.5/24 1500", NULL);
+	expect_stored(&lab, "10.244.1.0-24", LAB_VALUE("192.0.2.5"));
+	lab_close(&lab);
+}
+
+/* no way there: the agent says so, and takes no other interface */
+Test(node_underlay, cannot_reach)
+{
+	struct lab lab;
+
+	start(&lab, LAB_CONFIG);
+	sandbox_run("ip route add unreachable 198.51.100.0/24");
+	lab.options.interface_can_reach = "198.51.100.7";
+	cr_assert_eq(lab_start(&lab, NULL), 0);
+	lab_await(&lab, FLANNEL_EVENT_NODE_FAILED);
+	cr_expect(strstr(lab.last_text,
+			 "--iface-can-reach 198.51.100.7: find the route to 198.51.100.7: No route to host"),
+		  "%s", lab.last_text);
+	lab_close(&lab);
+}
+
 /* what the backend cannot serve is trouble, and not followed: peers could not use that gateway */
 Test(node_underlay, public_address_is_no_longer_the_interfaces)
 {

@@ -251,6 +251,12 @@ static const struct {
 	{{.subnet_file = ""}, "subnet_file"},
 	{{.interfaces = (const char *const[]){"eth0", NULL}, .n_interfaces = 2}, "interface 1"},
 	{{.n_interfaces = 1}, "interfaces"},
+	{{.n_interface_regexes = 1}, "interface_regexes"},
+	{{.interface_regexes = (const char *const[]){"eth0", NULL}, .n_interface_regexes = 2}, "interface_regex 1"},
+	{{.interface_regexes = (const char *const[]){"eth0", "("}, .n_interface_regexes = 2}, "--iface-regex"},
+	{{.interface_can_reach = "eth0"}, "--iface-can-reach is \"eth0\""},
+	{{.interface_can_reach = "192.0.2.0/24"}, "192.0.2.0/24"},
+	{{.interface_can_reach = ""}, "expected an IPv4 or IPv6 address"},
 };
 
 Test(node_calls, bad_options)
