@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "domain/hash.h"
@@ -40,6 +41,25 @@ void fl_element_owner_format(const char *network, const struct flannel_attachmen
 	of_all = fl_hash(of_all, attachment->ifname, strlen(attachment->ifname) + 1);
 	(void)snprintf(ret_owner, FL_NFT_COMMENT_MAX + 1, "%016" PRIx64 "-%016" PRIx64 " %.*s/%s", of_network, of_all,
 		       ID_SHOWN, attachment->container_id, attachment->ifname);
+}
+
+int fl_element_owners_new(const char *network, const struct flannel_attachment_id *attachments, size_t n_attachments,
+			  const char *operation, char (**ret_owners)[FL_NFT_COMMENT_MAX + 1],
+			  struct flannel_error **ret_error)
+{
+	char(*owners)[FL_NFT_COMMENT_MAX + 1] = calloc(n_attachments + 1, sizeof(*owners));
+	int r = owners ? 0 : fl_error_oom(ret_error);
+
+	for (size_t i = 0; i < n_attachments && r >= 0; i++) {
+		r = fl_element_owner_check(network, &attachments[i], operation, ret_error);
+		if (r >= 0)
+			fl_element_owner_format(network, &attachments[i], owners[i]);
+	}
+	if (r < 0)
+		free(owners);
+	else
+		*ret_owners = owners;
+	return r;
 }
 
 bool fl_element_owner_equal(const char *a, const char *b)

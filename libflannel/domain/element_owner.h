@@ -22,6 +22,11 @@ int fl_element_owner_check(const char *network, const struct flannel_attachment_
 void fl_element_owner_format(const char *network, const struct flannel_attachment_id *attachment,
 			     char ret_owner[FL_NFT_COMMENT_MAX + 1]);
 
+/* the owners of all these attachments, which are checked before, malloc()ed; -EINVAL as above, -ENOMEM */
+int fl_element_owners_new(const char *network, const struct flannel_attachment_id *attachments, size_t n_attachments,
+			  const char *operation, char (**ret_owners)[FL_NFT_COMMENT_MAX + 1],
+			  struct flannel_error **ret_error);
+
 /* do two comments name the same owner; owners in the same network */
 bool fl_element_owner_equal(const char *a, const char *b);
 bool fl_element_owner_same_network(const char *a, const char *b);

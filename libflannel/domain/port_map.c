@@ -47,7 +47,8 @@ int fl_port_map_check_network(const char *network, struct flannel_error **ret_er
 	return fl_error_set(ret_error, -EINVAL, AREA, "expected the name of a network", "check port mappings");
 }
 
-int fl_port_map_check_attachment(const struct flannel_attachment_id *attachment, struct flannel_error **ret_error)
+/* an attachment, which may be NULL */
+static int check_attachment(const struct flannel_attachment_id *attachment, struct flannel_error **ret_error)
 {
 	if (attachment && attachment->size == sizeof(*attachment) && attachment->container_id &&
 	    attachment->container_id[0] != '\0' && attachment->ifname && attachment->ifname[0] != '\0' &&
@@ -89,7 +90,7 @@ int fl_port_map_check_options(const struct flannel_port_map_options *options, st
 	int r = fl_port_map_check_network(options->network, ret_error);
 
 	if (r >= 0)
-		r = fl_port_map_check_attachment(options->attachment, ret_error);
+		r = check_attachment(options->attachment, ret_error);
 	if (r < 0)
 		return r;
 	if (options->flags & ~(unsigned int)(FLANNEL_PORT_MAP_SNAT | FLANNEL_PORT_MAP_MASQUERADE_ALL))

@@ -42,9 +42,8 @@ struct fl_port_map_table {
 /* checks everything but the conditions: 0, -EINVAL */
 int fl_port_map_check_options(const struct flannel_port_map_options *options, struct flannel_error **ret_error);
 
-/* the same for the name of a network; for an attachment, which may be NULL */
+/* the same for the name of a network */
 int fl_port_map_check_network(const char *network, struct flannel_error **ret_error);
-int fl_port_map_check_attachment(const struct flannel_attachment_id *attachment, struct flannel_error **ret_error);
 
 /* the table that mappings with these conditions are in: 0, -EINVAL, -EOPNOTSUPP */
 int fl_port_map_choose_table(const struct flannel_port_map_options *options, struct fl_port_map_table *ret_table,

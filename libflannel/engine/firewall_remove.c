@@ -148,25 +148,6 @@ static int remove_policies(struct fl_rtnl *netfilter, struct flannel_error **ret
 	return 0;
 }
 
-/* the owners that a collection spares, malloc()ed; checks them */
-static int make_owners(const char *network, const struct flannel_attachment_id *attachments, size_t n_attachments,
-		       char (**ret_owners)[FL_NFT_COMMENT_MAX + 1], struct flannel_error **ret_error)
-{
-	char(*owners)[FL_NFT_COMMENT_MAX + 1] = calloc(n_attachments + 1, sizeof(*owners));
-	int r = owners ? 0 : fl_error_oom(ret_error);
-
-	for (size_t i = 0; i < n_attachments && r >= 0; i++) {
-		r = fl_element_owner_check(network, &attachments[i], "collect firewalls of attachments", ret_error);
-		if (r >= 0)
-			fl_element_owner_format(network, &attachments[i], owners[i]);
-	}
-	if (r < 0)
-		free(owners);
-	else
-		*ret_owners = owners;
-	return r;
-}
-
 int flannel_firewall_collect(struct flannel_context *context, const char *network,
 			     const struct flannel_attachment_id *attachments, size_t n_attachments,
 			     struct flannel_error **ret_error)
@@ -185,7 +166,8 @@ int flannel_firewall_collect(struct flannel_context *context, const char *networ
 				    "collect firewalls of attachments");
 	r = fl_element_owner_check(network, &anybody, "collect firewalls of attachments", ret_error);
 	if (r >= 0)
-		r = make_owners(network, attachments, n_attachments, &owners, ret_error);
+		r = fl_element_owners_new(network, attachments, n_attachments, "collect firewalls of attachments",
+					  &owners, ret_error);
 	if (r >= 0)
 		r = fl_context_get_netfilter(context, &netfilter, ret_error);
 	if (r < 0)

@@ -169,27 +169,6 @@ int flannel_port_map_remove(struct flannel_context *context, const struct flanne
 		     : n;
 }
 
-/* the owners that a collection spares; checks them; *ret_owners is malloc()ed */
-static int make_owners(const char *network, const struct flannel_attachment_id *attachments, size_t n_attachments,
-		       char (**ret_owners)[FL_NFT_COMMENT_MAX + 1], struct flannel_error **ret_error)
-{
-	char(*owners)[FL_NFT_COMMENT_MAX + 1] = calloc(n_attachments + 1, sizeof(*owners));
-	int r = 0;
-
-	if (!owners)
-		return fl_error_oom(ret_error);
-	for (size_t i = 0; i < n_attachments && r >= 0; i++) {
-		r = fl_port_map_check_attachment(&attachments[i], ret_error);
-		if (r >= 0)
-			fl_element_owner_format(network, &attachments[i], owners[i]);
-	}
-	if (r < 0)
-		free(owners);
-	else
-		*ret_owners = owners;
-	return r;
-}
-
 int flannel_port_map_collect(struct flannel_context *context, const char *network,
 			     const struct flannel_attachment_id *attachments, size_t n_attachments,
 			     struct flannel_error **ret_error)
@@ -206,7 +185,8 @@ int flannel_port_map_collect(struct flannel_context *context, const char *networ
 				    "collect port mappings");
 	r = fl_port_map_check_network(network, ret_error);
 	if (r >= 0)
-		r = make_owners(network, attachments, n_attachments, &owners, ret_error);
+		r = fl_element_owners_new(network, attachments, n_attachments, "collect port mappings", &owners,
+					  ret_error);
 	if (r >= 0)
 		r = fl_context_get_netfilter(context, &netfilter, ret_error);
 	if (r < 0)

@@ -13,26 +13,25 @@
 
 #include "domain/masquerade.h"
 #include "sys/netns.h"
+#include "sys/notifications.h"
 
 #define AREA "nft"
 
-enum {
-	/* other programs' rulesets come by here, too, and may be large */
-	RECEIVE_BUFFER = 8 << 20,
-	/* the kernel packs up to a page into a datagram, unless a single message is larger */
-	RECEIVE_SIZE = 64 << 10,
-	DATAGRAMS_PER_DISPATCH = 256,
-};
+/* the kernel packs up to a page into a datagram, unless a single message is larger: rules of other programs come by here, too */
+#define RECEIVE_SIZE (64 << 10)
 
 struct fl_nft_monitor {
-	int fd;
+	struct fl_notifications notifications;
 	fl_nft_monitor_fn fn;
 	void *userdata;
 	const char *names[2]; /* of the tables, IPv4 and IPv6 */
 	unsigned int touched; /* by the transaction that is being told */
-	bool overrun;         /* something was lost; told when the queue is empty */
-	_Alignas(struct nlmsghdr) char buffer[RECEIVE_SIZE];
 };
+
+static void take(void *userdata, struct nlmsghdr *header);
+static void tell_overrun(void *userdata);
+
+static const struct fl_notifications_handler handler = {.message = take, .overrun = tell_overrun};
 
 /* opens the socket in the namespace in which it is called; userdata is the int for it */
 static int open_socket(void *userdata, struct flannel_error **ret_error)
@@ -46,41 +45,28 @@ static int open_socket(void *userdata, struct flannel_error **ret_error)
 	return 0;
 }
 
-/* enlarges the queue as far as allowed, and joins the group */
-static int subscribe(int fd, struct flannel_error **ret_error)
-{
-	const struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 1U << (NFNLGRP_NFTABLES - 1)};
-	const int size = RECEIVE_BUFFER;
-
-	/* a smaller queue only overruns more often */
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
-		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		return fl_error_set(ret_error, -errno, AREA, NULL, "subscribe to nft changes");
-	return 0;
-}
-
 int fl_nft_monitor_open(int netns_fd, bool single_threaded, fl_nft_monitor_fn fn, void *userdata,
 			struct fl_nft_monitor **ret_monitor, struct flannel_error **ret_error)
 {
 	FL_CLEANUP(fl_nft_monitor_closep) struct fl_nft_monitor *monitor = malloc(sizeof(*monitor));
+	struct fl_notifications *notifications;
 	struct fl_nft_table table;
 	int r;
 
 	if (!monitor)
 		return fl_error_oom(ret_error);
-	monitor->fd = -1;
-	monitor->fn = fn;
-	monitor->userdata = userdata;
-	monitor->touched = 0;
-	monitor->overrun = false;
+	*monitor = (struct fl_nft_monitor){.fn = fn, .userdata = userdata};
+	notifications = &monitor->notifications;
+	r = fl_notifications_init(notifications, RECEIVE_SIZE, &handler, monitor, ret_error);
+	if (r < 0)
+		return r;
 	fl_masquerade_table_init(&table, AF_INET);
 	monitor->names[0] = table.name;
 	fl_masquerade_table_init(&table, AF_INET6);
 	monitor->names[1] = table.name;
-	r = fl_netns_run(netns_fd, single_threaded, open_socket, &monitor->fd, ret_error);
+	r = fl_netns_run(netns_fd, single_threaded, open_socket, &notifications->fd, ret_error);
 	if (r == 0)
-		r = subscribe(monitor->fd, ret_error);
+		r = fl_notifications_join(notifications, 1U << (NFNLGRP_NFTABLES - 1), AREA, "nft changes", ret_error);
 	if (r < 0)
 		return r;
 	*ret_monitor = FL_TAKE(monitor);
@@ -91,15 +77,14 @@ struct fl_nft_monitor *fl_nft_monitor_close(struct fl_nft_monitor *monitor)
 {
 	if (!monitor)
 		return NULL;
-	if (monitor->fd >= 0)
-		close(monitor->fd);
+	fl_notifications_clear(&monitor->notifications);
 	free(monitor);
 	return NULL;
 }
 
 int fl_nft_monitor_get_fd(const struct fl_nft_monitor *monitor)
 {
-	return monitor->fd;
+	return monitor->notifications.fd;
 }
 
 /* the attribute of a message that names its table; 0 for messages that change no rule */
@@ -158,8 +143,10 @@ static void end_transaction(struct fl_nft_monitor *monitor, struct nlmsghdr *hea
 }
 
 /* takes one message; what is malformed, or of no interest, is passed over */
-static void take(struct fl_nft_monitor *monitor, struct nlmsghdr *header)
+static void take(void *userdata, struct nlmsghdr *header)
 {
+	struct fl_nft_monitor *monitor = userdata;
+
 	if (NFNL_SUBSYS_ID(header->nlmsg_type) != NFNL_SUBSYS_NFTABLES ||
 	    !nlmsg_valid_hdr(header, sizeof(struct nfgenmsg)))
 		return;
@@ -169,56 +156,17 @@ static void take(struct fl_nft_monitor *monitor, struct nlmsghdr *header)
 		monitor->touched |= find_touched(monitor, header);
 }
 
-/* Receives one datagram: its length, 0 if it was another process's, or negative errno. */
-static ssize_t receive(struct fl_nft_monitor *monitor)
-{
-	struct sockaddr_nl sender = {0};
-	struct iovec iov = {.iov_base = monitor->buffer, .iov_len = sizeof(monitor->buffer)};
-	struct msghdr datagram = {.msg_name = &sender, .msg_namelen = sizeof(sender), .msg_iov = &iov, .msg_iovlen = 1};
-	ssize_t n;
-
-	do
-		n = recvmsg(monitor->fd, &datagram, MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	if (sender.nl_pid != 0)
-		return 0;
-	/* a notification that does not fit is one that was lost */
-	return datagram.msg_flags & MSG_TRUNC ? -ENOBUFS : n;
-}
-
-/* the queue is empty, and the kernel fills it again */
-static void tell_overrun(struct fl_nft_monitor *monitor)
+/* a transaction that was not told to its end is part of what was lost */
+static void tell_overrun(void *userdata)
 {
 	const struct fl_nft_change change = {.touched = 0};
+	struct fl_nft_monitor *monitor = userdata;
 
-	monitor->overrun = false;
 	monitor->touched = 0;
 	monitor->fn(monitor->userdata, &change);
 }
 
-/* After the first loss the kernel drops in silence until the queue has been read empty; see fl_monitor_dispatch(). */
 int fl_nft_monitor_dispatch(struct fl_nft_monitor *monitor)
 {
-	for (int i = 0; i < DATAGRAMS_PER_DISPATCH; i++) {
-		struct nlmsghdr *header = (struct nlmsghdr *)monitor->buffer;
-		ssize_t n = receive(monitor);
-		int left = (int)n;
-
-		if (n == -EAGAIN) {
-			if (monitor->overrun)
-				tell_overrun(monitor);
-			return 0;
-		}
-		if (n == -ENOBUFS)
-			monitor->overrun = true;
-		else if (n < 0)
-			return (int)n;
-		if (monitor->overrun)
-			continue;
-		for (; nlmsg_ok(header, left); header = nlmsg_next(header, &left))
-			take(monitor, header);
-	}
-	return 1;
+	return fl_notifications_dispatch(&monitor->notifications);
 }

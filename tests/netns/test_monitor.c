@@ -60,7 +60,7 @@ static void drain(struct fl_monitor *monitor)
 	cr_assert_eq(r, 0, "dispatch: %d", r);
 }
 
-/* Was that told? Messages are queued before the call that caused them returns, so there is nothing to wait for. */
+/* Was that told? Most messages are queued before the call that caused them returns, so there is nothing to wait for. */
 static void expect_heard(struct heard *heard, const char *line, bool expected)
 {
 	cr_expect_eq(strstr(heard->text, line) != NULL, expected, "%s \"%s\" in:\n%s",
@@ -108,8 +108,9 @@ Test(monitor, hears_links_addresses_and_routes_come_and_go)
 		drain(monitor);
 		heard = (struct heard){.n = 0};
 		sandbox_run("%s", cases[i].command);
-		cr_expect_eq(poll(&fd, 1, 10000), 1, "nothing after %s", cases[i].command);
-		drain(monitor);
+		/* the kernel tells of an IPv6 address from a work queue, after its route */
+		while (!strstr(heard.text, cases[i].line) && poll(&fd, 1, 10000) == 1)
+			drain(monitor);
 		expect_heard(&heard, cases[i].line, true);
 	}
 	drain(monitor);
