@@ -216,21 +216,11 @@ const char *fl_firewall_missing(const struct fl_firewall_found *found)
 	return found->has_accept ? NULL : "the accepting rule in " FL_FIREWALL_CHAIN;
 }
 
-/* a counter, which iptables expects in all of its rules */
-static struct json_object *counter(void)
-{
-	FL_CLEANUP(fl_json_unrefp) struct json_object *zero = fl_nft_keyed_int("packets", 0);
-
-	if (!zero || fl_json_add(zero, "bytes", fl_json_int(0)) < 0)
-		return NULL;
-	return fl_nft_keyed("counter", FL_TAKE(zero));
-}
-
 /* a rule that jumps, before all others of its chain */
 static struct json_object *jump_rule(const struct fl_nft_table_name *table, const char *from, const char *to,
 				     const char *comment)
 {
-	return fl_nft_insert_rule(table, from, FL_NFT_ARRAY(counter(), fl_nft_jump(to)), comment);
+	return fl_nft_insert_rule(table, from, FL_NFT_ARRAY(fl_nft_counter(), fl_nft_jump(to)), comment);
 }
 
 /* appends a command if it is wanted: 0 or -ENOMEM */
@@ -248,7 +238,7 @@ int fl_firewall_complete(struct json_object *commands, const char *family, const
 	const struct fl_nft_table_name filter = {.family = family, .name = FL_FIREWALL_FILTER};
 	const char *admin = admin_chain ? admin_chain : FL_FIREWALL_ADMIN;
 	struct json_object *accept = fl_nft_add_commented_rule(
-		&filter, FL_FIREWALL_CHAIN, FL_NFT_ARRAY(is_marked(), counter(), fl_nft_keyed_null("accept")),
+		&filter, FL_FIREWALL_CHAIN, FL_NFT_ARRAY(is_marked(), fl_nft_counter(), fl_nft_keyed_null("accept")),
 		FL_FIREWALL_COMMENT);
 	int last, r = append_if(commands, !found->has_chain, fl_nft_add_chain(&filter, FL_FIREWALL_CHAIN));
 

@@ -167,6 +167,15 @@ struct json_object *fl_nft_add_set(const struct fl_nft_table_name *table, const 
 	return fl_nft_keyed("add", fl_nft_keyed(data ? "map" : "set", set));
 }
 
+struct json_object *fl_nft_counter(void)
+{
+	FL_CLEANUP(fl_json_unrefp) struct json_object *zero = fl_nft_keyed_int("packets", 0);
+
+	if (!zero || fl_json_add(zero, "bytes", fl_json_int(0)) < 0)
+		return NULL;
+	return fl_nft_keyed("counter", FL_TAKE(zero));
+}
+
 struct json_object *fl_nft_add_chain(const struct fl_nft_table_name *table, const char *name)
 {
 	return fl_nft_keyed("add", fl_nft_keyed("chain", with_string(place(table), "name", name)));

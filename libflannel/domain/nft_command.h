@@ -43,6 +43,7 @@ struct json_object *fl_nft_fib(const char *result, struct json_object *flags);
 /* statements: "left op right", a jump, a new value for the packet's mark */
 struct json_object *fl_nft_match(const char *op, struct json_object *left, struct json_object *right);
 struct json_object *fl_nft_jump(const char *chain);
+struct json_object *fl_nft_counter(void); /* which iptables expects in all of its rules */
 struct json_object *fl_nft_set_mark(struct json_object *value);
 
 /*

@@ -11,6 +11,7 @@
 
 #include "domain/masquerade.h"
 #include "engine/event.h"
+#include "engine/node_former.h"
 #include "engine/reconcile_state.h"
 #include "sys/nft_monitor.h"
 
@@ -20,6 +21,9 @@
 #define DRAIN_MAX 16
 
 #define TABLES_STRLEN 64
+
+/* former rules that could not be removed */
+#define FORMER_RETRY_NS (10 * FL_NSEC_PER_SEC)
 
 /* what the monitor told while a request ran: one of the transactions, if it succeeded, is our own */
 struct window {
@@ -37,11 +41,15 @@ struct fl_node_rules {
 
 	struct fl_nft_monitor *monitor;
 	struct fl_source *monitor_source;
-	struct fl_source *nft_source; /* set while the helper works */
-	struct fl_source *timer;      /* send them again */
-	bool is_programming;          /* the node waits for the answer */
-	bool again;                   /* others are wanted than those on their way */
-	bool uncertain;               /* the monitor may have missed something */
+	struct fl_source *nft_source;       /* set while the helper works */
+	struct fl_source *timer;            /* send them again */
+	bool is_programming;                /* the node waits for the answer */
+	bool is_removing;                   /* what the helper works at are former rules */
+	bool has_warned;                    /* of rules that are out of reach */
+	struct fl_source *former;           /* look for former rules again */
+	struct flannel_error *former_error; /* why they are still there */
+	bool again;                         /* others are wanted than those on their way */
+	bool uncertain;                     /* the monitor may have missed something */
 	struct window window;
 	uint32_t helper_pid; /* as the monitor saw it last; 0 if not known */
 
@@ -132,7 +140,7 @@ static void on_change(void *userdata, const struct fl_nft_change *change)
 		rules->uncertain = true;
 	} else if (!touched) {
 		return;
-	} else if (!rules->nft_source) {
+	} else if (!rules->nft_source || rules->is_removing) {
 		if (rules->in_force)
 			note_change(rules, touched, change->program);
 	} else {
@@ -165,7 +173,7 @@ static void on_monitor_readable(void *userdata, uint32_t events)
 	if (fl_nft_monitor_dispatch(rules->monitor) < 0)
 		rules->uncertain = true;
 	/* while the helper works, its answer comes first */
-	if (rules->uncertain && !rules->nft_source)
+	if (rules->uncertain && (!rules->nft_source || rules->is_removing))
 		check_later(rules);
 }
 
@@ -179,6 +187,19 @@ static void on_nft_readable(void *userdata, uint32_t events)
 }
 
 static void on_answer(void *userdata, int code, struct flannel_error *error);
+static void on_removed(void *userdata, int code, struct flannel_error *error);
+
+/* the helper has been asked: its answer is waited for */
+static int await_helper(struct fl_node_rules *rules, struct flannel_error **ret_error)
+{
+	struct flannel_context *context = rules->node->context;
+	int r = fl_loop_add_fd(context->loop, fl_nft_get_fd(context->nft), EPOLLIN, on_nft_readable, rules,
+			       &rules->nft_source, ret_error);
+
+	if (r < 0)
+		fl_nft_cancel(context->nft);
+	return r;
+}
 
 /* sends what is wanted; what was changed up to now is overwritten */
 static int send_tables(struct fl_node_rules *rules, struct flannel_error **ret_error)
@@ -193,11 +214,7 @@ static int send_tables(struct fl_node_rules *rules, struct flannel_error **ret_e
 	if (r < 0)
 		return r;
 	rules->window = (struct window){0};
-	r = fl_loop_add_fd(context->loop, fl_nft_get_fd(context->nft), EPOLLIN, on_nft_readable, rules,
-			   &rules->nft_source, ret_error);
-	if (r < 0)
-		fl_nft_cancel(context->nft);
-	return r;
+	return await_helper(rules, ret_error);
 }
 
 /* a failure goes to the node if it waits for the rules, and is ours to try again if not */
@@ -223,8 +240,10 @@ static void on_timer(void *userdata, uint32_t events)
 	int r;
 
 	(void)events;
-	if (rules->nft_source)
+	if (rules->nft_source) {
+		rules->again |= rules->is_removing;
 		return;
+	}
 	r = send_tables(rules, &error);
 	if (r < 0)
 		send_failed(rules, r, error);
@@ -249,6 +268,93 @@ static void tell_repairs(struct fl_node_rules *rules)
 	rules->changed = 0;
 }
 
+/* the node may go on, if it waits */
+static void tell_node(struct fl_node_rules *rules)
+{
+	if (!rules->is_programming)
+		return;
+	rules->is_programming = false;
+	fl_node_take_rules(rules->node, 0, NULL); /* may free rules */
+}
+
+/* Former rules stay for now: that is no reason for the node to wait. Told once for each new reason. */
+static void keep_former(struct fl_node_rules *rules, struct flannel_error *error)
+{
+	const char *message = flannel_error_get_message(error);
+
+	if (!rules->former_error || strcmp(flannel_error_get_message(rules->former_error), message) != 0)
+		fl_log(&rules->node->context->log, FLANNEL_LOG_WARNING, AREA,
+		       "flannel's former rules are still in force beside the new ones: %s: trying again", message);
+	flannel_error_unref(rules->former_error);
+	rules->former_error = flannel_error_ref(error);
+	fl_source_set_deadline(rules->former, fl_loop_now() + FORMER_RETRY_NS);
+}
+
+/* looks for what flannel's iptables mode left, now that our rules are in force; true: it is being removed */
+static bool remove_former(struct fl_node_rules *rules)
+{
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	struct fl_former former;
+	int r = fl_former_begin(&former, rules->node->context, &error);
+
+	if (!rules->has_warned)
+		fl_node_former_warn(rules->node);
+	rules->has_warned = true;
+	fl_source_set_deadline(rules->former, UINT64_MAX);
+	if (r >= 0)
+		r = fl_node_former_mark(rules->node, &former, &error);
+	if (r >= 0 && former.n + former.n_set > 0) {
+		r = fl_former_send(&former, on_removed, rules, &error);
+		if (r >= 0)
+			r = await_helper(rules, &error);
+		rules->is_removing = r >= 0;
+	} else if (r >= 0) {
+		rules->former_error = flannel_error_unref(rules->former_error);
+	}
+	if (r >= 0 && former.n > 0)
+		fl_log(&rules->node->context->log, FLANNEL_LOG_INFO, AREA,
+		       "taking over from rules of flannel in iptables-nft: %d rules and chains go", former.n);
+	if (r < 0)
+		keep_former(rules, error);
+	fl_former_end(&former);
+	return rules->is_removing;
+}
+
+/* time to look for them again; while the helper works, a little later */
+static void on_former(void *userdata, uint32_t events)
+{
+	struct fl_node_rules *rules = userdata;
+
+	(void)events;
+	if (rules->nft_source)
+		fl_source_set_deadline(rules->former, fl_loop_now() + FORMER_RETRY_NS);
+	else
+		remove_former(rules);
+}
+
+/* the helper's answer about former rules; what was asked for in the meantime comes now */
+static void on_removed(void *userdata, int code, struct flannel_error *error)
+{
+	struct fl_node_rules *rules = userdata;
+	FL_CLEANUP_ERROR struct flannel_error *again_error = NULL;
+	int r;
+
+	rules->nft_source = fl_source_free(rules->nft_source);
+	rules->is_removing = false;
+	if (code < 0)
+		keep_former(rules, error);
+	else
+		rules->former_error = flannel_error_unref(rules->former_error);
+	if (!rules->again && !rules->changed) {
+		tell_node(rules); /* may free rules */
+		return;
+	}
+	rules->again = false;
+	r = send_tables(rules, &again_error);
+	if (r < 0)
+		send_failed(rules, r, again_error);
+}
+
 /*
  * The kernel has them. One of the transactions in the window was ours; if there were others, they may have come after it. Then
  * the rules are sent once more than needed in the worst case.
@@ -266,10 +372,8 @@ static void succeed(struct fl_node_rules *rules)
 		note_change(rules, window->touched, window->program);
 	if (rules->uncertain)
 		check_later(rules);
-	if (rules->is_programming) {
-		rules->is_programming = false;
-		fl_node_take_rules(rules->node, 0, NULL); /* may free rules */
-	}
+	if (!rules->is_programming || !remove_former(rules))
+		tell_node(rules); /* may free rules */
 }
 
 /* the helper's answer: the kernel told the monitor before it, so that the window can be closed */
@@ -311,6 +415,8 @@ static int watch(struct flannel_node *node, struct flannel_error **ret_error)
 				   rules, &rules->monitor_source, ret_error);
 	if (r >= 0)
 		r = fl_loop_add_timer(context->loop, on_timer, rules, &rules->timer, ret_error);
+	if (r >= 0)
+		r = fl_loop_add_timer(context->loop, on_former, rules, &rules->former, ret_error);
 	if (r < 0)
 		return r;
 	node->rules = FL_TAKE(rules);
@@ -363,7 +469,9 @@ bool fl_node_rules_is_sending(const struct fl_node_rules *rules)
 
 struct flannel_error *fl_node_rules_get_error(const struct fl_node_rules *rules)
 {
-	return rules ? rules->state.error : NULL;
+	if (!rules)
+		return NULL;
+	return rules->state.error ? rules->state.error : rules->former_error;
 }
 
 struct fl_node_rules *fl_node_rules_free(struct fl_node_rules *rules)
@@ -375,6 +483,8 @@ struct fl_node_rules *fl_node_rules_free(struct fl_node_rules *rules)
 		fl_nft_cancel(rules->node->context->nft);
 	}
 	fl_source_free(rules->timer);
+	fl_source_free(rules->former);
+	flannel_error_unref(rules->former_error);
 	fl_source_free(rules->monitor_source);
 	fl_nft_monitor_close(rules->monitor);
 	flannel_error_unref(rules->state.error);

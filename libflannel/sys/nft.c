@@ -164,6 +164,15 @@ int fl_nft_replace(struct fl_nft *nft, const struct fl_nft_table *tables, size_t
 	return r < 0 ? r : start_request(nft, text, fn, userdata, ret_error);
 }
 
+int fl_nft_run(struct fl_nft *nft, struct json_object *commands, fl_nft_fn fn, void *userdata,
+	       struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_freep) char *text = NULL;
+	int r = fl_nft_encode_commands(commands, &text, ret_error);
+
+	return r < 0 ? r : start_request(nft, text, fn, userdata, ret_error);
+}
+
 /* ends the running request, if any, with a result; the callback may free nft */
 static void finish(struct fl_nft *nft, int code, struct flannel_error *error)
 {

@@ -63,6 +63,10 @@ int fl_nft_replace(struct fl_nft *nft, const struct fl_nft_table *tables, size_t
  */
 void fl_nft_dispatch(struct fl_nft *nft);
 
+/* the same for commands, see fl_nft_run_sync(); takes over the array */
+int fl_nft_run(struct fl_nft *nft, struct json_object *commands, fl_nft_fn fn, void *userdata,
+	       struct flannel_error **ret_error);
+
 /* gives up the running request (the helper is ended); fn is not called */
 void fl_nft_cancel(struct fl_nft *nft);
 

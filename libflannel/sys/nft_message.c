@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sys/nft_message.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <netinet/in.h> /* before linux/netfilter.h, which defines the same again otherwise */
 #include <linux/netfilter.h>
@@ -60,7 +61,9 @@ int fl_nft_has_table(struct fl_rtnl *netfilter, const struct fl_nft_place *place
 	return r < 0 ? r : 1;
 }
 
-int fl_nft_has_chain(struct fl_rtnl *netfilter, const struct fl_nft_place *place, const char *chain,
+/* asks for a chain; parse sees the answer: 1, 0 without it, negative */
+static int ask_chain(struct fl_rtnl *netfilter, const struct fl_nft_place *place, const char *chain,
+		     int (*parse)(void *userdata, const struct nlmsghdr *header), void *userdata,
 		     struct flannel_error **ret_error)
 {
 	FL_CLEANUP(fl_rtnl_message_freep)
@@ -71,13 +74,39 @@ int fl_nft_has_chain(struct fl_rtnl *netfilter, const struct fl_nft_place *place
 	if (!message || nla_put_string(message, NFTA_CHAIN_TABLE, place->table) < 0 ||
 	    nla_put_string(message, NFTA_CHAIN_NAME, chain) < 0)
 		return fl_error_oom(ret_error);
-	r = fl_rtnl_request(netfilter, message, NULL, NULL, &error, "look for nft chain %s %s %s", place->family,
+	r = fl_rtnl_request(netfilter, message, parse, userdata, &error, "look for nft chain %s %s %s", place->family,
 			    place->table, chain);
 	if (means_none(r))
 		return 0;
 	if (r < 0 && ret_error)
 		*ret_error = FL_TAKE(error);
 	return r < 0 ? r : 1;
+}
+
+int fl_nft_has_chain(struct fl_rtnl *netfilter, const struct fl_nft_place *place, const char *chain,
+		     struct flannel_error **ret_error)
+{
+	return ask_chain(netfilter, place, chain, NULL, NULL, ret_error);
+}
+
+/* reads the policy of a base chain */
+static int take_policy(void *userdata, const struct nlmsghdr *header)
+{
+	struct nlattr *attr =
+		nlmsg_find_attr((struct nlmsghdr *)(uintptr_t)header, sizeof(struct nfgenmsg), NFTA_CHAIN_POLICY);
+
+	if (attr && nla_len(attr) >= (int)sizeof(uint32_t))
+		*(uint32_t *)userdata = be32toh(nla_get_u32(attr));
+	return 0;
+}
+
+int fl_nft_chain_drops(struct fl_rtnl *netfilter, const struct fl_nft_place *place, const char *chain,
+		       struct flannel_error **ret_error)
+{
+	uint32_t policy = NF_ACCEPT;
+	int r = ask_chain(netfilter, place, chain, take_policy, &policy, ret_error);
+
+	return r <= 0 ? r : policy == NF_DROP;
 }
 
 /* names that a dump brought */

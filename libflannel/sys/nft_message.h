@@ -33,6 +33,10 @@ int fl_nft_has_table(struct fl_rtnl *netfilter, const struct fl_nft_place *place
 int fl_nft_has_chain(struct fl_rtnl *netfilter, const struct fl_nft_place *place, const char *chain,
 		     struct flannel_error **ret_error);
 
+/* does a base chain drop what no rule of it decides: 1, 0 (also without it), negative */
+int fl_nft_chain_drops(struct fl_rtnl *netfilter, const struct fl_nft_place *place, const char *chain,
+		       struct flannel_error **ret_error);
+
 /*
  * The tables of a family whose names begin with prefix: their names, one after the other, each with its final zero, in
  * *ret_names, malloc()ed; their number is the result. Or negative.

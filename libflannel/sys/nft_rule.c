@@ -124,15 +124,21 @@ static void follow(struct fl_nft_found_rule *rule, struct nlattr *expression, st
 	loaded->len = 0;
 }
 
+/* which rules a listing keeps; no filter: all */
+struct selection {
+	fl_nft_rule_filter is_meant;
+	const void *userdata;
+};
+
 /* makes an item of a rule; an fl_rtnl_parse_fn */
 static int parse_rule(void *userdata, const struct nlmsghdr *header, void *ret_item)
 {
+	const struct selection *selection = userdata;
 	struct fl_nft_found_rule *rule = ret_item;
 	struct nlattr *attributes[NFTA_RULE_MAX + 1], *expression;
 	struct loaded loaded = {.len = 0};
 	int left;
 
-	(void)userdata;
 	if (nlmsg_parse((struct nlmsghdr *)(uintptr_t)header, sizeof(struct nfgenmsg), attributes, NFTA_RULE_MAX,
 			NULL) < 0)
 		return -EBADMSG;
@@ -150,11 +156,17 @@ static int parse_rule(void *userdata, const struct nlmsghdr *header, void *ret_i
 				read_match_comment(expression, rule->comment, sizeof(rule->comment));
 			follow(rule, expression, &loaded);
 		}
+	if (selection->is_meant && !selection->is_meant(selection->userdata, rule)) {
+		*rule = (struct fl_nft_found_rule){.handle = 0};
+		return 0;
+	}
 	return 1;
 }
 
-int fl_nft_rule_list(struct fl_rtnl *netfilter, const struct fl_nft_place *place, const char *chain,
-		     struct fl_nft_found_rule **ret_rules, size_t *ret_n, struct flannel_error **ret_error)
+/* lists rules of a table, or of one chain of it */
+static int list(struct fl_rtnl *netfilter, const struct fl_nft_place *place, const char *chain,
+		struct selection *selection, struct fl_nft_found_rule **ret_rules, size_t *ret_n,
+		struct flannel_error **ret_error)
 {
 	FL_CLEANUP(fl_rtnl_message_freep)
 	struct nl_msg *message = fl_nft_message(NFT_MSG_GETRULE, 0, place->family, QUESTION_SIZE);
@@ -164,9 +176,26 @@ int fl_nft_rule_list(struct fl_rtnl *netfilter, const struct fl_nft_place *place
 	if (!message || nla_put_string(message, NFTA_RULE_TABLE, place->table) < 0 ||
 	    (chain && nla_put_string(message, NFTA_RULE_CHAIN, chain) < 0))
 		return fl_error_oom(ret_error);
-	r = fl_rtnl_list(netfilter, message, sizeof(**ret_rules), parse_rule, NULL, &rules, ret_n, ret_error,
+	r = fl_rtnl_list(netfilter, message, sizeof(**ret_rules), parse_rule, selection, &rules, ret_n, ret_error,
 			 "list nft rules");
 	if (r >= 0)
 		*ret_rules = rules;
 	return r;
+}
+
+int fl_nft_rule_list(struct fl_rtnl *netfilter, const struct fl_nft_place *place, const char *chain,
+		     struct fl_nft_found_rule **ret_rules, size_t *ret_n, struct flannel_error **ret_error)
+{
+	struct selection all = {.is_meant = NULL};
+
+	return list(netfilter, place, chain, &all, ret_rules, ret_n, ret_error);
+}
+
+int fl_nft_rule_find(struct fl_rtnl *netfilter, const struct fl_nft_place *place, fl_nft_rule_filter is_meant,
+		     const void *userdata, struct fl_nft_found_rule **ret_rules, size_t *ret_n,
+		     struct flannel_error **ret_error)
+{
+	struct selection selection = {.is_meant = is_meant, .userdata = userdata};
+
+	return list(netfilter, place, NULL, &selection, ret_rules, ret_n, ret_error);
 }

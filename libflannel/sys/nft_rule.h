@@ -25,4 +25,10 @@ struct fl_nft_found_rule {
 int fl_nft_rule_list(struct fl_rtnl *netfilter, const struct fl_nft_place *place, const char *chain,
 		     struct fl_nft_found_rule **ret_rules, size_t *ret_n, struct flannel_error **ret_error);
 
+/* the same of those that are meant only: the tables of a busy node have tens of thousands of rules */
+typedef bool (*fl_nft_rule_filter)(const void *userdata, const struct fl_nft_found_rule *rule);
+int fl_nft_rule_find(struct fl_rtnl *netfilter, const struct fl_nft_place *place, fl_nft_rule_filter is_meant,
+		     const void *userdata, struct fl_nft_found_rule **ret_rules, size_t *ret_n,
+		     struct flannel_error **ret_error);
+
 #endif

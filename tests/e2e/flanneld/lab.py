@@ -4,7 +4,7 @@
 The environment names the programs: FLANNELD, FLANNEL_SEED, FLANNEL_MODULE_DIR, FLANNEL_NFT_HELPER. A Lab is a context manager:
 at its end its processes, namespaces and directory are gone, whatever happened.
 """
-import json, os, select, shutil, signal, socket, subprocess, sys, tempfile, time, traceback
+import json, os, re, select, shutil, signal, socket, subprocess, sys, tempfile, time, traceback
 
 PATIENCE = 30
 CONFIG = {"Network": "10.244.0.0/16", "Backend": {"Type": "host-gw"}}
@@ -166,6 +166,37 @@ class Node:
             if key in subnet:
                 self.ip("address", "add", subnet[key], "dev", "cni0", *flags)
         return subnet["FLANNEL_SUBNET"].split("/")[0]
+
+
+class Ping:
+    """Runs while something happens; at the end not one may be missing."""
+
+    def __init__(self, node, source, to):
+        self.process = subprocess.Popen(["ip", "netns", "exec", node.ns, "ping", "-n", "-O", "-i", "0.01", "-W", "5", "-I", source, to],
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        node.lab.daemons.append(self)
+        for _ in range(3):
+            line = self.process.stdout.readline()
+        check("bytes from" in line, "no ping before:", line)
+
+    def end(self, lost=0):
+        # what happened may have taken less time than one ping: those counted below are to come after it, too
+        said = "".join(self.process.stdout.readline() for _ in range(10))
+        self.process.send_signal(signal.SIGINT)
+        said += self.process.stdout.read()
+        self.process.wait()
+        sent, received = map(int, re.search(r"(\d+) packets transmitted, (\d+) received", said).groups())
+        # the last one may be on its way
+        check(sent - received <= lost + 1 and sent > 10, f"{sent} sent, {received} received\n{said[-500:]}")
+        missing = set(range(1, sent)) - {int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", said)} - {1, 2}
+        check(len(missing) <= lost, "lost:", sorted(missing)[:20])
+
+    def close(self):
+        """Takes it away; the lab does, too."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
 
 
 class Lab:
