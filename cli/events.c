@@ -101,6 +101,7 @@ enum events_result events_handle(struct events *events, const struct flannel_eve
 		return EVENTS_GO_ON;
 	case FLANNEL_EVENT_NODE_READY:
 		events->ready = true;
+		events->source->was_ready = true;
 		return EVENTS_NODE_READY;
 	case FLANNEL_EVENT_NODE_FAILED:
 		remember_failure(events->source, event);

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <time.h>
@@ -14,18 +15,23 @@
 #include "cleanup.h"
 #include "control.h"
 #include "events.h"
+#include "health.h"
 #include "instance.h"
 #include "log.h"
 #include "netconf_file.h"
-#include "notify.h"
 #include "options.h"
+#include "service.h"
 #include "store_uri.h"
 
 /* besides EXIT_SUCCESS and EXIT_FAILURE: the command line is wrong */
 #define EXIT_USAGE 2
 
-/* how long the store may take to tell or take the network configuration */
-#define NET_CONFIG_DEADLINE_MS 10000
+/*
+ * How long the store may take to take the network configuration before somebody who asks for our health is answered, and after how
+ * many of these times it is said in the log.
+ */
+#define NET_CONFIG_DEADLINE_MS 500
+#define NET_CONFIG_ROUNDS 20
 
 struct daemon {
 	const struct options *options;
@@ -34,9 +40,12 @@ struct daemon {
 	struct flannel_context *context;
 	struct flannel_store *store;
 	struct flannel_node *node;
-	struct control *control;
+	struct http_server *control; /* on the control socket, or NULL */
+	struct http_server *health;  /* on --healthz-port, or NULL */
 	struct status_source source;
 	struct events events;
+	struct service service;
+	int state; /* of the node, as the service manager knows it */
 	int signal_fd;
 };
 
@@ -77,15 +86,18 @@ static int take_signals(struct daemon *daemon)
 }
 
 /* takes the first signal off and lets the next one end the process at once */
-static void give_signals_back(const struct daemon *daemon)
+static void give_signals_back(struct daemon *daemon)
 {
 	struct signalfd_siginfo info = {0};
+	char name[32];
 	sigset_t set;
 
-	if (read(daemon->signal_fd, &info, sizeof(info)) == sizeof(info))
+	if (read(daemon->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		(void)snprintf(name, sizeof(name), "SIG%s", sigabbrev_np((int)info.ssi_signo));
 		logger_write(daemon->logger, FLANNEL_LOG_INFO, "flanneld",
-			     "SIG%s: stopping; lease, routes, rules and subnet file stay in force",
-			     sigabbrev_np((int)info.ssi_signo));
+			     "%s: stopping; lease, routes, rules and subnet file stay in force", name);
+		service_tell_stopping(&daemon->service, name);
+	}
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGTERM);
@@ -114,7 +126,7 @@ static int open_store(struct daemon *daemon, struct flannel_error **ret_error)
 /* puts a configuration into the store, however long it takes until that answers; signals still end the process at once */
 static int store_net_config(const struct daemon *daemon, const char *text, struct flannel_error **ret_error)
 {
-	for (;;) {
+	for (unsigned int round = 1;; round++) {
 		CLEANUP_ERROR struct flannel_error *error = NULL;
 		int r = flannel_store_set_config_sync(daemon->store, text, NET_CONFIG_DEADLINE_MS, &error);
 
@@ -122,8 +134,11 @@ static int store_net_config(const struct daemon *daemon, const char *text, struc
 			*ret_error = TAKE(error);
 			return r;
 		}
-		logger_write(daemon->logger, FLANNEL_LOG_WARNING, "store", "%s; trying again",
-			     flannel_error_get_message(error));
+		if (round % NET_CONFIG_ROUNDS == 0)
+			logger_write(daemon->logger, FLANNEL_LOG_WARNING, "store", "%s; trying again",
+				     flannel_error_get_message(error));
+		http_server_dispatch(daemon->control);
+		http_server_dispatch(daemon->health);
 	}
 }
 
@@ -190,12 +205,21 @@ static int start_node(struct daemon *daemon, struct flannel_error **ret_error)
 	return flannel_node_start(daemon->node, ret_error);
 }
 
-/* answers on the control socket, unless there is none */
-static int start_control(struct daemon *daemon, struct flannel_error **ret_error)
+/* answers on the control socket and to probes of our health, unless there is none */
+static int start_servers(struct daemon *daemon, struct flannel_error **ret_error)
 {
-	if (daemon->instance.listen_fd < 0)
-		return 0;
-	return control_new(take_fd(&daemon->instance.listen_fd), &daemon->source, &daemon->control, ret_error);
+	const struct options *options = daemon->options;
+	int fd = -1, r = 0;
+
+	if (daemon->instance.listen_fd >= 0)
+		r = http_server_new(take_fd(&daemon->instance.listen_fd), "control socket", control_answer,
+				    &daemon->source, &daemon->control, ret_error);
+	if (r < 0 || options->healthz_port <= 0)
+		return r;
+	r = health_listen(options->healthz_ip, options->healthz_port, &fd, ret_error);
+	if (r < 0)
+		return r;
+	return http_server_new(fd, "health server", health_answer, &daemon->source, &daemon->health, ret_error);
 }
 
 /* makes the library's context */
@@ -223,6 +247,8 @@ static int start(struct daemon *daemon, struct flannel_error **ret_error)
 	int r = instance_claim(&paths, &daemon->instance, ret_error);
 
 	if (r >= 0)
+		r = start_servers(daemon, ret_error);
+	if (r >= 0)
 		r = open_context(daemon, ret_error);
 	if (r >= 0)
 		r = open_store(daemon, ret_error);
@@ -234,36 +260,41 @@ static int start(struct daemon *daemon, struct flannel_error **ret_error)
 	r = take_signals(daemon);
 	if (r < 0)
 		return flannel_error_new(ret_error, r, "process", "take signals", NULL, 0);
-	r = start_node(daemon, ret_error);
-	if (r >= 0)
-		r = start_control(daemon, ret_error);
-	return r;
+	return start_node(daemon, ret_error);
 }
 
-/* tells the log and the service manager that pods may come */
-static void announce_ready(const struct daemon *daemon)
+/* does an event, or the node's state, change what the service manager was told; peers do not */
+static bool is_for_service(const struct daemon *daemon, const struct flannel_event *event)
 {
-	int r = notify_send(getenv("NOTIFY_SOCKET"), "READY=1");
-
-	if (r < 0)
-		logger_write(daemon->logger, FLANNEL_LOG_WARNING, "flanneld", "NOTIFY_SOCKET: %s", strerror(-r));
+	switch (flannel_event_get_type(event)) {
+	case FLANNEL_EVENT_PEER_ADDED:
+	case FLANNEL_EVENT_PEER_CHANGED:
+	case FLANNEL_EVENT_PEER_REMOVED:
+	case FLANNEL_EVENT_OBJECT_FAILED:
+	case FLANNEL_EVENT_REPAIRED:
+		return flannel_node_get_state(daemon->node) != daemon->state;
+	default:
+		return true;
+	}
 }
 
 /* takes all events that wait; -ECANCELED if the node gave up */
 static int drain_events(struct daemon *daemon)
 {
 	struct flannel_event *event = NULL;
+	bool is_news = flannel_node_get_state(daemon->node) != daemon->state;
 
 	while (flannel_context_next_event(daemon->context, &event) > 0) {
-		bool was_ready = daemon->events.ready;
 		enum events_result result = events_handle(&daemon->events, event);
 
+		is_news = is_news || is_for_service(daemon, event);
 		event = flannel_event_free(event);
 		if (result == EVENTS_NODE_FAILED)
 			return -ECANCELED;
-		if (result == EVENTS_NODE_READY && !was_ready)
-			announce_ready(daemon);
 	}
+	if (is_news)
+		service_tell(&daemon->service, &daemon->source, daemon->events.ready);
+	daemon->state = flannel_node_get_state(daemon->node);
 	return 0;
 }
 
@@ -280,21 +311,29 @@ static int dispatch(struct daemon *daemon)
 	return r < 0 ? r : more;
 }
 
+/* how long poll(2) may wait on account of a connection, milliseconds; -1: for ever */
+static int min_timeout_ms(int one, int other)
+{
+	return one < 0 || (other >= 0 && other < one) ? other : one;
+}
+
 /* waits and works until a signal (0) or a failure (negative); nothing wakes it while nothing happens */
 static int run(struct daemon *daemon)
 {
-	enum { SIGNAL, CONTEXT, CONTROL, N_FDS };
+	enum { SIGNAL, CONTEXT, CONTROL, HEALTH, N_FDS };
 	struct pollfd fds[N_FDS] = {
 		[SIGNAL] = {.fd = daemon->signal_fd, .events = POLLIN},
 		[CONTEXT] = {.fd = flannel_context_get_fd(daemon->context), .events = POLLIN},
-		[CONTROL] = {.fd = daemon->control ? control_get_fd(daemon->control) : -1, .events = POLLIN},
+		[CONTROL] = {.fd = http_server_get_fd(daemon->control), .events = POLLIN},
+		[HEALTH] = {.fd = http_server_get_fd(daemon->health), .events = POLLIN},
 	};
 	int more = 1;
 
 	for (;;) {
-		int timeout_ms = daemon->control ? control_get_timeout_ms(daemon->control) : -1;
+		int control_ms = http_server_get_timeout_ms(daemon->control);
+		int health_ms = http_server_get_timeout_ms(daemon->health);
 
-		if (poll(fds, N_FDS, more ? 0 : timeout_ms) < 0) {
+		if (poll(fds, N_FDS, more ? 0 : min_timeout_ms(control_ms, health_ms)) < 0) {
 			if (errno == EINTR)
 				continue;
 			return report(daemon->logger, -errno, NULL);
@@ -305,15 +344,18 @@ static int run(struct daemon *daemon)
 			more = dispatch(daemon);
 		if (more < 0)
 			return more;
-		if (daemon->control && (fds[CONTROL].revents || timeout_ms >= 0))
-			control_dispatch(daemon->control);
+		if (fds[CONTROL].revents || control_ms >= 0)
+			http_server_dispatch(daemon->control);
+		if (fds[HEALTH].revents || health_ms >= 0)
+			http_server_dispatch(daemon->health);
 	}
 }
 
 /* lets go of everything and leaves the data plane as it is */
 static void stop(struct daemon *daemon)
 {
-	daemon->control = control_free(daemon->control);
+	daemon->health = http_server_free(daemon->health);
+	daemon->control = http_server_free(daemon->control);
 	daemon->node = flannel_node_free(daemon->node);
 	daemon->store = flannel_store_unref(daemon->store);
 	daemon->context = flannel_context_unref(daemon->context);
@@ -343,6 +385,8 @@ static int serve(const struct options *options, const struct logger *logger)
 			   .subnet_file = options->subnet_file,
 			   .ip_masq = options->ip_masq,
 			   .started_ns = now_ns()},
+		.service = {.socket = getenv("NOTIFY_SOCKET"), .logger = logger},
+		.state = -1,
 		.signal_fd = -1,
 	};
 	int r;
@@ -353,6 +397,10 @@ static int serve(const struct options *options, const struct logger *logger)
 		(void)report(logger, r, error);
 	else
 		r = run(&daemon);
+	if (r < 0)
+		service_tell_stopping(&daemon.service, error                        ? flannel_error_get_message(error)
+						       : daemon.source.last_failure ? daemon.source.last_failure
+										    : "a failure");
 	if (daemon.signal_fd >= 0)
 		give_signals_back(&daemon);
 	stop(&daemon);

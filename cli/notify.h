@@ -4,8 +4,9 @@
 
 /*
  * Tells the service manager, as sd_notify(3) does: one datagram with message to the socket, a path or, with a leading
- * "@", an abstract name. NULL or "" means nobody asked. 1 if sent, 0 if nobody asked, or negative errno.
+ * "@", an abstract name. NULL or "" means nobody asked. It waits at most wait_ms for a receiver whose queue is full.
+ * 1 if sent, 0 if nobody asked, or negative errno: -EAGAIN if the queue stayed full.
  */
-int notify_send(const char *socket_name, const char *message);
+int notify_send(const char *socket_name, const char *message, unsigned int wait_ms);
 
 #endif

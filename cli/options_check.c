@@ -153,8 +153,6 @@ static const struct {
 	const char *name;
 	const char *reason;
 } ineffective[] = {
-	{"healthz-ip", "health is asked over the control socket (/healthz, /readyz)"},
-	{"healthz-port", "health is asked over the control socket (/healthz, /readyz)"},
 	{"iptables-resync", "rules are set through nftables, and repaired when they change"},
 	{"ip-blackhole-route", "not supported by this version"},
 	{"kube-api-url", "the store is not Kubernetes"},

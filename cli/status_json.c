@@ -16,6 +16,9 @@
 /* words of enum status_health */
 static const char *const health_words[] = {"ok", "degraded", "not-ready", "failed"};
 
+/* the same as the beginning of a sentence */
+static const char *const health_beginnings[] = {"Ready:", "Ready, but", "Not ready:", "Failed:"};
+
 /* how the peers are, in numbers */
 struct peer_counts {
 	int64_t total;
@@ -122,6 +125,35 @@ enum status_health status_get_health(const struct status_source *source, char *r
 	struct peer_counts counts = count_peers(source->node);
 
 	return judge(source, &counts, reason, size);
+}
+
+/* "10.244.1.0/24, fd00::/64 on eth0" */
+static void describe_lease(const struct status_source *source, char *text, size_t size)
+{
+	const struct flannel_lease *lease = flannel_node_get_lease(source->node);
+	struct flannel_node_underlay underlay = {.size = sizeof(underlay), .link = {.size = sizeof(underlay.link)}};
+	char subnets[2][FLANNEL_PREFIX_STRLEN] = {"", ""};
+	struct flannel_prefix subnet;
+
+	if (flannel_lease_get_subnet(lease, AF_INET, &subnet) == 1)
+		(void)flannel_prefix_format(&subnet, subnets[0], sizeof(subnets[0]));
+	if (flannel_lease_get_subnet(lease, AF_INET6, &subnet) == 1)
+		(void)flannel_prefix_format(&subnet, subnets[1], sizeof(subnets[1]));
+	if (flannel_node_get_underlay(source->node, &underlay) != 1)
+		underlay.link.name[0] = '\0';
+	(void)snprintf(text, size, "%s%s%s on %s", subnets[0], *subnets[0] && *subnets[1] ? ", " : "", subnets[1],
+		       underlay.link.name);
+}
+
+void status_get_summary(const struct status_source *source, char *text, size_t size)
+{
+	const struct peer_counts none = {0};
+	char reason[256];
+	enum status_health health = judge(source, &none, reason, sizeof(reason));
+
+	if (health == STATUS_OK)
+		describe_lease(source, reason, sizeof(reason));
+	(void)snprintf(text, size, "%s %s", health_beginnings[health], reason);
 }
 
 /* {area, operation, detail, message, errno, retryable}, or null */

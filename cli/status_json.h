@@ -18,6 +18,7 @@ struct status_source {
 	const char *store_path;
 	const char *subnet_file;
 	bool ip_masq;
+	bool was_ready;                    /* the node was ready before */
 	uint64_t started_ns;               /* CLOCK_BOOTTIME */
 	struct flannel_error *store_error; /* why the store is lost; NULL while it answers */
 	char *last_failure;                /* text of the latest event that told of a failure, or NULL */
@@ -29,6 +30,9 @@ enum status_health { STATUS_OK, STATUS_DEGRADED, STATUS_NOT_READY, STATUS_FAILED
 
 /* health, and in reason, cut to size, why it is not STATUS_OK ("" if it is) */
 enum status_health status_get_health(const struct status_source *source, char *reason, size_t size);
+
+/* one line for people, without looking at each peer: "Ready: 10.244.1.0/24 on eth0", or what is not as it should be */
+void status_get_summary(const struct status_source *source, char *text, size_t size);
 
 /* malloc()ed JSON, NULL without memory; *ret_len without the final zero */
 char *status_format(const struct status_source *source, size_t *ret_len);

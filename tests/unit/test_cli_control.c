@@ -21,6 +21,7 @@
 
 #include "cleanup.h"
 #include "control.h"
+#include "health.h"
 
 #define MAX_PEERS 3
 
@@ -98,7 +99,7 @@ struct fixture {
 	char subnet_file[128];
 	struct flannel_node node;
 	struct status_source source;
-	struct control *control;
+	struct http_server *control;
 };
 
 /* a lease of flannel's key and value */
@@ -149,13 +150,14 @@ static void start_control(struct fixture *fixture)
 	strcpy(address.sun_path, fixture->socket);
 	cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	cr_assert_eq(listen(fd, 4), 0);
-	cr_assert_eq(control_new(fd, &fixture->source, &fixture->control, NULL), 0);
+	cr_assert_eq(http_server_new(fd, "control socket", control_answer, &fixture->source, &fixture->control, NULL),
+		     0);
 }
 
 /* removes all traces */
 static void teardown(struct fixture *fixture)
 {
-	fixture->control = control_free(fixture->control);
+	fixture->control = http_server_free(fixture->control);
 	(void)flannel_lease_unref(fixture->node.lease);
 	(void)flannel_netconf_unref(fixture->node.netconf);
 	(void)flannel_error_unref(fixture->node.error);
@@ -214,19 +216,19 @@ static pid_t start_curl(const char *const *arguments, const char *socket, int *r
 }
 
 /* one turn of the daemon's loop; true if the other descriptor is readable */
-static bool turn(struct control *control, int other)
+static bool turn(struct http_server *control, int other)
 {
-	struct pollfd fds[] = {{.fd = control_get_fd(control), .events = POLLIN}, {.fd = other, .events = POLLIN}};
-	int timeout_ms = control_get_timeout_ms(control);
+	struct pollfd fds[] = {{.fd = http_server_get_fd(control), .events = POLLIN}, {.fd = other, .events = POLLIN}};
+	int timeout_ms = http_server_get_timeout_ms(control);
 
 	cr_assert_geq(poll(fds, 2, timeout_ms), 0);
 	if (fds[0].revents || timeout_ms >= 0)
-		control_dispatch(control);
+		http_server_dispatch(control);
 	return fds[1].revents != 0;
 }
 
 /* reads fd to its end while the daemon's loop runs */
-static void read_to_end(struct control *control, int fd, char *buf, size_t size)
+static void read_to_end(struct http_server *control, int fd, char *buf, size_t size)
 {
 	size_t len = 0;
 
@@ -548,6 +550,81 @@ Test(cli_control, curl_gets_what_it_asks_for)
 	}
 }
 
+/* what probes over the network get: flannel's texts, and the reason once a node was ready and is not any more */
+Test(cli_control, probes_get_texts_and_reasons)
+{
+	static const struct {
+		const char *path;
+		int state;
+		bool was_ready;
+		bool is_without_file;
+		unsigned int status;
+		const char *body;
+	} cases[] = {
+		{"/healthz", FLANNEL_NODE_CONFIG, false, false, 200, "flanneld is running"},
+		{"/healthz", FLANNEL_NODE_FAILED, true, false, 200, "flanneld is running"},
+		{"/readyz", FLANNEL_NODE_READY, true, false, 200, "flanneld is ready"},
+		{"/readyz", FLANNEL_NODE_CONFIG, false, false, 503, "flanneld is not ready yet"},
+		{"/readyz", FLANNEL_NODE_FAILED, false, false, 503, "flanneld is not ready yet"},
+		{"/readyz", FLANNEL_NODE_FAILED, true, false, 503, "flanneld is not ready any more: gave up"},
+		{"/readyz", FLANNEL_NODE_READY, true, true, 503, "flanneld is not ready any more: subnet file "},
+		{"/", FLANNEL_NODE_READY, true, false, 404, "404 page not found\n"},
+		{"/v1/status", FLANNEL_NODE_READY, true, false, 404, "404 page not found\n"},
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct http_reply reply = {0};
+		struct fixture fixture;
+
+		setup(&fixture);
+		fixture.node.state = cases[i].state;
+		fixture.source.was_ready = cases[i].was_ready;
+		if (cases[i].is_without_file)
+			cr_assert_eq(unlink(fixture.subnet_file), 0);
+		health_answer(&fixture.source, cases[i].path, "GET", &reply);
+		cr_expect_eq(reply.status, cases[i].status, "case %zu: %u", i, reply.status);
+		cr_expect_str_eq(reply.type, TEXT, "case %zu", i);
+		cr_expect_eq(reply.len, strlen(reply.body), "case %zu", i);
+		cr_expect_eq(strncmp(reply.body, cases[i].body, strlen(cases[i].body)), 0, "case %zu: %s", i,
+			     reply.body);
+		free(reply.body);
+		teardown(&fixture);
+	}
+}
+
+/* the line for the service manager */
+Test(cli_control, summary)
+{
+	static const struct {
+		int state;
+		const char *store_error;
+		bool is_without_lease;
+		const char *text;
+	} cases[] = {
+		{FLANNEL_NODE_READY, NULL, false, "Ready: 10.244.1.0/24 on eth0"},
+		{FLANNEL_NODE_READY, "disk full", false, "Ready, but the store does not answer: "},
+		{FLANNEL_NODE_READY, NULL, true, "Not ready: the lease is lost"},
+		{FLANNEL_NODE_CONFIG, NULL, true, "Not ready: waits for the network configuration in the store"},
+		{FLANNEL_NODE_FAILED, NULL, false, "Failed: gave up"},
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct fixture fixture;
+		char text[64];
+
+		setup(&fixture);
+		fixture.node.state = cases[i].state;
+		if (cases[i].is_without_lease)
+			fixture.node.lease = flannel_lease_unref(fixture.node.lease);
+		if (cases[i].store_error)
+			fixture.source.store_error = make_error(-EIO, cases[i].store_error);
+		status_get_summary(&fixture.source, text, sizeof(text));
+		cr_expect_eq(strncmp(text, cases[i].text, strlen(cases[i].text)), 0, "case %zu: %s", i, text);
+		fixture.source.store_error = flannel_error_unref(fixture.source.store_error);
+		teardown(&fixture);
+	}
+}
+
 /* connects to the control socket */
 static int connect_raw(const struct fixture *fixture)
 {
@@ -622,10 +699,10 @@ Test(cli_control, clients_that_leave_early_are_forgotten_at_once)
 
 		cr_assert_eq(send(fd, beginnings[i], len, MSG_NOSIGNAL), (ssize_t)len);
 		(void)turn(fixture.control, -1);
-		cr_expect_geq(control_get_timeout_ms(fixture.control), 0, "connected");
+		cr_expect_geq(http_server_get_timeout_ms(fixture.control), 0, "connected");
 		close(fd);
 		started = time(NULL);
-		while (control_get_timeout_ms(fixture.control) >= 0)
+		while (http_server_get_timeout_ms(fixture.control) >= 0)
 			(void)turn(fixture.control, -1);
 		cr_expect_lt(time(NULL) - started, 3, "case %zu waited for the idle time", i);
 	}
@@ -666,12 +743,12 @@ Test(cli_control, nothing_wakes_the_loop_while_nobody_is_connected)
 
 	setup(&fixture);
 	start_control(&fixture);
-	cr_expect_eq(control_get_timeout_ms(fixture.control), -1);
+	cr_expect_eq(http_server_get_timeout_ms(fixture.control), -1);
 	curl(&fixture, arguments, buf, sizeof(buf));
 	/* curl has gone; its connection goes at the latest with the next turns */
-	for (int i = 0; i < 10 && control_get_timeout_ms(fixture.control) >= 0; i++)
+	for (int i = 0; i < 10 && http_server_get_timeout_ms(fixture.control) >= 0; i++)
 		(void)turn(fixture.control, -1);
-	cr_expect_eq(control_get_timeout_ms(fixture.control), -1);
+	cr_expect_eq(http_server_get_timeout_ms(fixture.control), -1);
 	teardown(&fixture);
 }
 
@@ -688,7 +765,7 @@ Test(cli_control, silent_clients_do_not_keep_others_out)
 		silent[i] = connect_raw(&fixture);
 	curl(&fixture, arguments, buf, sizeof(buf));
 	cr_expect_str_eq(buf, "flanneld is running");
-	cr_expect_geq(control_get_timeout_ms(fixture.control), 0, "they are closed in time");
+	cr_expect_geq(http_server_get_timeout_ms(fixture.control), 0, "they are closed in time");
 	for (size_t i = 0; i < N_ELEMENTS(silent); i++)
 		close(silent[i]);
 	teardown(&fixture);

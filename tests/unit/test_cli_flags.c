@@ -459,7 +459,7 @@ Test(cli_flags, the_log_shows_what_was_set_but_no_secret)
 						     "--ip-masq",
 						     "--etcd-endpoints=http://u:geheim@[::1]:2379",
 						     "--kube-api-url=https://u:geheim@k",
-						     "--healthz-port=1"};
+						     "--log_backtrace_at=a.go:1"};
 	CLEANUP(options_clear) struct options options;
 	CLEANUP_FREE char *message = NULL;
 	struct log_file log;
@@ -474,7 +474,7 @@ Test(cli_flags, the_log_shows_what_was_set_but_no_secret)
 	cr_expect_not_null(strstr(log.text, "--iface=eth0"), "%s", log.text);
 	cr_expect_not_null(strstr(log.text, "--ip-masq=true"), "%s", log.text);
 	cr_expect_null(strstr(log.text, "--subnet-file"), "%s", log.text);
-	cr_expect_not_null(strstr(log.text, "--healthz-port has no effect"), "%s", log.text);
+	cr_expect_not_null(strstr(log.text, "--log_backtrace_at has no effect"), "%s", log.text);
 }
 
 Test(cli_flags, net_config_is_read_only_when_named)

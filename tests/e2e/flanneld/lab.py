@@ -41,7 +41,8 @@ class Daemon:
         self.ready_path = os.path.join(node.lab.dir, f"notify.{node.lab.n_started}")
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(self.ready_path)
-        environment = dict(os.environ, NOTIFY_SOCKET=self.ready_path, **(env or {}))
+        self.notified = []  # datagrams for the service manager, so far
+        environment = dict(os.environ, NOTIFY_SOCKET=self.ready_path) | (env or {})
         with open(self.stderr_path, "wb") as log:
             self.process = subprocess.Popen(["ip", "netns", "exec", node.ns, *wrap, os.environ["FLANNELD"], *args], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, env=environment)
@@ -55,11 +56,22 @@ class Daemon:
 
     def outcome(self, patience=PATIENCE):
         """Waits until it is ready ("ready") or has ended (its status)."""
-        ready, _, _ = select.select([self.notify, self.pidfd], [], [], patience)
-        if self.notify in ready:
-            return "ready"
-        check(ready, f"{self.node.ns}: neither ready nor ended after {patience} s\n{self.stderr()}")
-        return self.process.wait()
+        deadline = time.monotonic() + patience
+        while not any("READY=1" in message.split("\n") for message in self.notified):
+            ready, _, _ = select.select([self.notify, self.pidfd], [], [], max(deadline - time.monotonic(), 0))
+            check(ready, f"{self.node.ns}: neither ready nor ended after {patience} s\n{self.stderr()}")
+            if self.notify not in ready:
+                return self.process.wait()
+            self.notified.append(self.notify.recv(4096).decode())
+        return "ready"
+
+    def told(self, part, patience=PATIENCE):
+        """Waits until the service manager is told something."""
+        deadline = time.monotonic() + patience
+        while not any(part in message for message in self.notified):
+            ready, _, _ = select.select([self.notify], [], [], max(deadline - time.monotonic(), 0))
+            check(ready, f"{self.node.ns}: the service manager is not told {part!r}, but {self.notified}\n{self.stderr()}")
+            self.notified.append(self.notify.recv(4096).decode())
 
     def ready(self):
         equal(self.outcome(), "ready", f"{self.node.ns}: what became of it\n{self.stderr()}")
@@ -125,6 +137,12 @@ class Node:
 
     def start(self, *more, **how):
         return Daemon(self, self.args("--iface=eth0", *more), **how)
+
+    def start_program(self, text):
+        """A program of the test's own in the node's namespace, with pipes; it ends with the lab."""
+        program = subprocess.Popen(["ip", "netns", "exec", self.ns, sys.executable, "-c", text], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.lab.programs.append(program)
+        return program
 
     def routes(self, family=4, **match):
         """Routes of the main table; with match, those with these values."""
@@ -208,7 +226,7 @@ class Lab:
         self.wire = f"{self.prefix}-wire"
         self.dir = tempfile.mkdtemp(prefix="fl-e2e-")
         self.store = os.path.join(self.dir, "store", "leases.db")
-        self.daemons, self.namespaces, self.n_started = [], [self.wire], 0
+        self.daemons, self.programs, self.namespaces, self.n_started = [], [], [self.wire], 0
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         try:
             shell("ip", "netns", "add", self.wire)
@@ -224,6 +242,11 @@ class Lab:
     def __exit__(self, *_):
         for daemon in self.daemons:
             daemon.close()
+        for program in self.programs:
+            program.kill()
+            program.wait()
+            program.stdin.close()
+            program.stdout.close()
         for ns in self.namespaces:
             subprocess.run(["ip", "netns", "delete", ns], stderr=subprocess.DEVNULL)
         shutil.rmtree(self.dir, ignore_errors=True)
