@@ -179,6 +179,17 @@ static int add_last_failure(struct table *table, struct json_object *failure)
 	return add_field(table, "last failure", "%s: %s", get_text(failure, "time"), get_text(failure, "message"));
 }
 
+/* routes that may be flannel's or somebody else's, only if there are any */
+static int add_conflicts(struct table *table, struct json_object *conflicts)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < array_length(conflicts); i++)
+		r = add_field(table, "conflict", "%s leads to a subnet that no node has",
+			      json_object_get_string(json_object_array_get_idx(conflicts, i)));
+	return r;
+}
+
 /* the number of peers by state */
 static int add_peers(struct table *table, struct json_object *peers)
 {
@@ -209,6 +220,8 @@ static int fill_fields(struct table *table, struct json_object *status)
 		r = add_field(table, "repairs", "%lld", (long long)get_int(status, "repairs"));
 	if (r == 0)
 		r = add_last_failure(table, get(status, "last_failure"));
+	if (r == 0)
+		r = add_conflicts(table, get(status, "conflicts"));
 	if (r == 0)
 		r = add_peers(table, get(status, "peers"));
 	return r;

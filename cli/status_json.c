@@ -313,6 +313,17 @@ static void put_peers(struct json_builder *builder, struct json_object *parent, 
 	json_builder_put(builder, parent, "peers", object);
 }
 
+/* routes that flannel may have left */
+static void put_conflicts(struct json_builder *builder, struct json_object *parent, const struct flannel_node *node)
+{
+	struct json_object *list = json_builder_array(builder);
+	const char *conflict;
+
+	for (size_t i = 0; (conflict = flannel_node_get_conflict(node, i)); i++)
+		json_builder_append(builder, list, json_object_new_string(conflict));
+	json_builder_put(builder, parent, "conflicts", list);
+}
+
 /* the store and whether it answers */
 static void put_store(struct json_builder *builder, struct json_object *parent, const struct status_source *source)
 {
@@ -372,6 +383,7 @@ char *status_format(const struct status_source *source, size_t *ret_len)
 	json_builder_int(&builder, object, "repairs", (int64_t)flannel_node_get_repairs(source->node));
 	put_error(&builder, object, "error", flannel_node_get_error(source->node));
 	put_last_failure(&builder, object, source);
+	put_conflicts(&builder, object, source->node);
 	put_peers(&builder, object, source->node, &counts);
 	return json_builder_finish(&builder, object, ret_len);
 }

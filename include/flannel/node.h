@@ -245,6 +245,19 @@ FLANNEL_PUBLIC int flannel_node_get_peer(const struct flannel_node *node, size_t
  */
 FLANNEL_PUBLIC uint64_t flannel_node_get_repairs(const struct flannel_node *node);
 
+/**
+ * flannel_node_get_conflict() - a route that may be flannel's or somebody else's
+ * @node:  a node; NULL has none.
+ * @index: from 0 on; the order has no meaning.
+ *
+ * flannel's Go daemon does not tag its routes and leaves those of nodes that went while it was down. When the agent starts it removes what
+ * it can tell to be of that kind. A route is a conflict if it leads to a subnet of the network that no node has, but its next hop is not known: it stays,
+ * until somebody removes it or a node gets the subnet.
+ *
+ * Return: the route in words, owned by @node, valid until the next dispatch; NULL beyond the last one. Since: 0.1.
+ */
+FLANNEL_PUBLIC const char *flannel_node_get_conflict(const struct flannel_node *node, size_t index);
+
 FLANNEL_END_DECLS
 
 #endif

@@ -39,6 +39,14 @@ static bool family_fits(const struct flannel_netconf *netconf, const struct flan
 	return range_has(&range, &subnet);
 }
 
+bool fl_subnet_may_be_leased(const struct flannel_netconf *netconf, const struct flannel_prefix *subnet)
+{
+	struct range range;
+
+	return flannel_netconf_get_subnet_range(netconf, subnet->family, &range.first, &range.last) == 1 &&
+	       range_has(&range, subnet);
+}
+
 bool fl_subnet_lease_fits(const struct flannel_netconf *netconf, const struct flannel_lease *lease)
 {
 	return netconf && lease && family_fits(netconf, lease, AF_INET) && family_fits(netconf, lease, AF_INET6);

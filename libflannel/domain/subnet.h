@@ -21,6 +21,9 @@
 /* does a lease fit the network: subnets of the configured length within the range, of just the enabled families */
 bool fl_subnet_lease_fits(const struct flannel_netconf *netconf, const struct flannel_lease *lease);
 
+/* is that one of the subnets that the network's nodes may lease */
+bool fl_subnet_may_be_leased(const struct flannel_netconf *netconf, const struct flannel_prefix *subnet);
+
 struct fl_subnet_choice {
 	struct flannel_prefix subnet; /* AF_UNSPEC if IPv4 is not enabled */
 	struct flannel_prefix subnet6;

@@ -337,6 +337,7 @@ struct flannel_node *flannel_node_free(struct flannel_node *node)
 	if (!node)
 		return NULL;
 	fl_node_forget_underlay(node);
+	fl_node_forget_leftovers(node);
 	fl_node_stop_programming(node);
 	if (node->request) {
 		peers = fl_request_get_peers(node->request);

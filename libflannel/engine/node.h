@@ -3,7 +3,7 @@
 #define FL_ENGINE_NODE_H
 
 /* The node agent's inside, shared by its files: node.c (life), node_program.c (steps to ready), node_rules.c
- * (rules and their repair), node_device.c (the backend's links), node_peers.c (what is wanted for each peer), node_underlay.c (the
+ * (rules and their repair), node_former.c (rules of flannel's iptables mode), node_leftover.c (routes that it left), node_device.c (the backend's links), node_peers.c (what is wanted for each peer), node_underlay.c (the
  * interface between nodes), node_status.c (getters). */
 
 #include <flannel/node.h>
@@ -62,6 +62,9 @@ struct flannel_node {
 	struct fl_node_peer own; /* what is wanted whatever peers there are */
 	size_t n_giving_way;     /* peers with .gives_way */
 
+	struct fl_node_conflict *conflicts; /* routes that flannel may have left */
+	size_t n_conflicts;
+
 	struct fl_subnet_choice programmed; /* what rules and subnet file speak of */
 	uint32_t programmed_mtu;            /* what the subnet file says */
 	struct fl_subnet_choice sent;       /* what the rules on their way speak of */
@@ -112,6 +115,14 @@ void fl_node_take_rules(struct flannel_node *node, int code, struct flannel_erro
 
 /* stops what fl_node_program() has running, and the watch over the rules */
 void fl_node_stop_programming(struct flannel_node *node);
+
+/* from now on routes that flannel left for peers that are no more go when the node takes over; what may be somebody else's is a conflict */
+void fl_node_judge_leftovers(struct flannel_node *node);
+
+/* a route changed: if it was a conflict, it is none any more */
+void fl_node_note_route(struct flannel_node *node, const struct fl_change *change);
+
+void fl_node_forget_leftovers(struct flannel_node *node);
 
 /* prepares a record of what is wanted on whose behalf */
 void fl_node_record_init(struct flannel_node *node, struct fl_node_peer *record);

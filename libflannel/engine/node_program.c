@@ -192,6 +192,7 @@ static void begin_programming(struct flannel_node *node)
 	const struct fl_peers *peers = fl_request_get_peers(node->request);
 
 	node->state = FLANNEL_NODE_PROGRAM;
+	fl_node_judge_leftovers(node);
 	/* first, so that none needs to be noted by itself */
 	fl_reconciler_demand_full(node->reconciler, true);
 	for (size_t i = 0; i < peers->n_peers; i++)

@@ -142,6 +142,7 @@ static void on_change(void *userdata, const struct fl_change *change)
 {
 	struct flannel_node *node = userdata;
 
+	fl_node_note_route(node, change);
 	if (fl_underlay_is_touched(&node->underlay, node->underlay_ifindex, node->underlay_error != NULL, change))
 		fl_source_set_deadline(node->underlay_timer, 0);
 	if (is_about_on_link(node, change))

@@ -95,6 +95,12 @@ void fl_reconciler_listen(struct fl_reconciler *reconciler, fl_monitor_fn fn, vo
 	reconciler->listener_userdata = userdata;
 }
 
+void fl_reconciler_set_judge(struct fl_reconciler *reconciler, fl_judge_fn fn, void *userdata)
+{
+	reconciler->judge = fn;
+	reconciler->judge_userdata = userdata;
+}
+
 void fl_reconciler_set_networks(struct fl_reconciler *reconciler, const struct flannel_prefix *network,
 				const struct flannel_prefix *network6)
 {

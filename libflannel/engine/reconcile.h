@@ -56,6 +56,13 @@ int fl_reconciler_unwant(struct fl_reconciler *reconciler, const struct fl_objec
 int fl_reconciler_unwant_all(struct fl_reconciler *reconciler, struct fl_owner *owner, bool keep,
 			     struct flannel_error **ret_error);
 
+/*
+ * Who knows whether an adoptable object that nobody wants is flannel's own, left for a peer that is no more: true has it deleted. Asked when
+ * what is superfluous is purged; NULL: they all stay.
+ */
+typedef bool (*fl_judge_fn)(void *userdata, const struct fl_object *object);
+void fl_reconciler_set_judge(struct fl_reconciler *reconciler, fl_judge_fn fn, void *userdata);
+
 /* compares everything at the next apply, not just what changed */
 void fl_reconciler_demand_full(struct fl_reconciler *reconciler, bool purge);
 

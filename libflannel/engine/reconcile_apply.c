@@ -112,7 +112,14 @@ static int compare_entry(void *userdata, struct fl_entry *entry)
 	return r < 0 ? r : 0;
 }
 
-/* ours in the kernel, but wanted by nobody: left behind by an earlier run */
+/* is an object that nobody wants flannel's, though it does not say so */
+static bool is_leftover(const struct fl_reconciler *reconciler, const struct fl_object *object)
+{
+	return reconciler->judge && fl_ownership_of(object, &reconciler->rules) == FL_ADOPTABLE &&
+	       reconciler->judge(reconciler->judge_userdata, object);
+}
+
+/* ours in the kernel, but wanted by nobody: left behind by an earlier run, or by flannel */
 static int plan_purge(struct fl_reconciler *reconciler, struct fl_plan *plan, const struct fl_found *found,
 		      struct flannel_error **ret_error)
 {
@@ -120,7 +127,11 @@ static int plan_purge(struct fl_reconciler *reconciler, struct fl_plan *plan, co
 		const struct fl_object *object = &found->objects[i];
 		int r = 0;
 
-		if (!fl_set_find(reconciler->set, object))
+		if (fl_set_find(reconciler->set, object))
+			continue;
+		if (is_leftover(reconciler, object))
+			r = fl_plan_add(plan, FL_VERB_DELETE, object, object, ret_error);
+		else
 			r = fl_plan_compare(plan, NULL, object, &reconciler->rules, ret_error);
 		if (r < 0)
 			return r;

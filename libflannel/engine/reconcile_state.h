@@ -28,6 +28,8 @@ struct fl_reconciler {
 	struct fl_source *timer;
 	fl_monitor_fn listener;
 	void *listener_userdata;
+	fl_judge_fn judge;
+	void *judge_userdata;
 	struct fl_ownership_rules rules;
 	struct fl_plan queue;  /* keys of entries to be compared */
 	struct fl_plan doomed; /* deletions of what is wanted no longer */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "sys/execute.h"
 #include "sys/rtnl_address.h"
@@ -136,6 +137,64 @@ static void settle(struct chunk *chunk, const struct fl_operation *operations, i
 	}
 }
 
+/*
+ * Was an IPv6 route refused because the way to its gateway leads through another link? The kernel asks that even of a gateway that is said
+ * to be on the link, and the way may be the very route that is to be replaced, or one to the whole network.
+ */
+static bool lacks_way(const struct fl_operation *operation, int result)
+{
+	const struct fl_object *object = &operation->object;
+
+	return result == -EINVAL && operation->verb != FL_VERB_DELETE && object->type == FL_OBJECT_ROUTE &&
+	       object->route.onlink && object->route.via.family == AF_INET6;
+}
+
+/* the same once more, with a route to the gateway for just that moment; so traffic never lacks both */
+static int retry_with_way(struct fl_rtnl *rtnl, struct link_cache *cache, const struct fl_operation *operation,
+			  struct flannel_error **error)
+{
+	struct fl_operation way = {.verb = FL_VERB_CREATE, .object = operation->object};
+	struct nl_msg *messages[3] = {NULL};
+	struct flannel_error *errors[3] = {NULL};
+	int results[3] = {0}, r;
+
+	way.object.route = fl_route_main(&operation->object.route.via, operation->object.route.protocol);
+	memcpy(way.object.route.link, operation->object.route.link, sizeof(way.object.route.link));
+	r = make_message(rtnl, cache, &way, &messages[0], error);
+	if (r >= 0)
+		r = make_message(rtnl, cache, operation, &messages[1], error);
+	way.verb = FL_VERB_DELETE;
+	if (r >= 0)
+		r = make_message(rtnl, cache, &way, &messages[2], error);
+	if (r >= 0)
+		r = fl_rtnl_batch(rtnl, messages, FL_N_ELEMENTS(messages), results, errors, error);
+	if (r >= 0) {
+		r = results[1];
+		if (error)
+			*error = FL_TAKE(errors[1]);
+	}
+	for (size_t i = 0; i < FL_N_ELEMENTS(messages); i++) {
+		fl_rtnl_message_free(messages[i]);
+		flannel_error_unref(errors[i]);
+	}
+	return conclude(operation, r, error);
+}
+
+/* what was refused for want of a way to its gateway */
+static void retry_refused(struct fl_rtnl *rtnl, struct link_cache *cache, const struct chunk *chunk,
+			  const struct fl_operation *operations, int *results, struct flannel_error **errors)
+{
+	for (size_t k = 0; k < chunk->n; k++) {
+		size_t i = chunk->operations[k];
+
+		if (!lacks_way(&operations[i], results[i]))
+			continue;
+		if (errors)
+			errors[i] = flannel_error_unref(errors[i]);
+		results[i] = retry_with_way(rtnl, cache, &operations[i], errors ? &errors[i] : NULL);
+	}
+}
+
 int fl_execute(struct fl_rtnl *rtnl, const struct fl_operation *operations, size_t n_operations, int *results,
 	       struct flannel_error **errors, struct flannel_error **ret_error)
 {
@@ -153,6 +212,8 @@ int fl_execute(struct fl_rtnl *rtnl, const struct fl_operation *operations, size
 		r = fl_rtnl_batch(rtnl, chunk->messages, chunk->n, chunk->results, errors ? chunk->errors : NULL,
 				  ret_error);
 		settle(chunk, operations, results, errors);
+		if (r >= 0)
+			retry_refused(rtnl, &cache, chunk, operations, results, errors);
 	}
 	return r;
 }

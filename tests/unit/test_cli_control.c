@@ -86,6 +86,13 @@ int flannel_node_get_peer(const struct flannel_node *node, size_t index, struct 
 	return 1;
 }
 
+const char *flannel_node_get_conflict(const struct flannel_node *node, size_t index)
+{
+	(void)node;
+	(void)index;
+	return NULL;
+}
+
 uint64_t flannel_node_get_repairs(const struct flannel_node *node)
 {
 	(void)node;
