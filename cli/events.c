@@ -54,7 +54,7 @@ static void log_event(struct events *events, const struct flannel_event *event)
 	int type = flannel_event_get_type(event);
 	enum flannel_log_level level = level_of(events, type);
 
-	if (level > events->logger->level || !admit(events, type))
+	if (!logger_is_written(events->logger, level, flannel_event_get_type_name(event)) || !admit(events, type))
 		return;
 	if (events->n_suppressed)
 		logger_write(events->logger, FLANNEL_LOG_WARNING, "flanneld", "%llu events were not logged",

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "verbosity.h"
 
 /* formats a sentence for the caller; NULL without memory */
 static PRINTF_LIKE(1, 2) char *sentence(const char *format, ...)
@@ -30,6 +31,8 @@ static const char *const kind_names[] = {
 	[FLAG_INT] = " number",
 	[FLAG_LEVEL] = " number",
 	[FLAG_LIST] = " text (may be repeated)",
+	[FLAG_MODULES] = " pattern=N,...",
+	[FLAG_TRACE] = " file:N",
 };
 
 int flag_parse_bool(const char *text, bool *ret_value)
@@ -135,8 +138,7 @@ int flag_parse_int(const char *text, int64_t *ret_number)
 	return apply_sign(magnitude, negative, ret_number);
 }
 
-/* a decimal number of 32 bits, without "_" */
-static int parse_level(const char *text, int64_t *ret_number)
+int flag_parse_level(const char *text, int64_t *ret_number)
 {
 	const char *digits = *text == '-' || *text == '+' ? text + 1 : text;
 	uint64_t magnitude = 0;
@@ -169,6 +171,14 @@ static int list_append(struct flag_list *list, const char *text)
 	return 0;
 }
 
+/* keeps a text that was checked; r is what the check said */
+static int store_checked(int r, void *member, const char *text)
+{
+	if (r == 0)
+		*(const char **)member = text;
+	return r;
+}
+
 /* parses text into the member that a flag of that kind has */
 static int store_value(const struct flag *flag, void *member, const char *text)
 {
@@ -181,9 +191,13 @@ static int store_value(const struct flag *flag, void *member, const char *text)
 	case FLAG_INT:
 		return flag_parse_int(text, member);
 	case FLAG_LEVEL:
-		return parse_level(text, member);
+		return flag_parse_level(text, member);
 	case FLAG_LIST:
 		return list_append(member, text);
+	case FLAG_MODULES:
+		return store_checked(verbosity_check_modules(text), member, text);
+	case FLAG_TRACE:
+		return store_checked(verbosity_check_trace(text), member, text);
 	}
 	return -EINVAL;
 }
@@ -204,6 +218,10 @@ static const char *expectation(const struct flag *flag)
 		return "a whole number";
 	case FLAG_LEVEL:
 		return "a decimal number";
+	case FLAG_MODULES:
+		return "a list like pattern=N,pattern=N";
+	case FLAG_TRACE:
+		return "a place like file.go:234";
 	default:
 		return "text";
 	}
@@ -392,6 +410,8 @@ bool flag_set_is_default(const struct flag_set *set, size_t index)
 		(void)flag_parse_bool(flag->fallback, &truth);
 		return *(const bool *)member == truth;
 	case FLAG_STRING:
+	case FLAG_MODULES:
+	case FLAG_TRACE:
 		return strcmp(*(const char *const *)member, flag->fallback) == 0;
 	case FLAG_INT:
 	case FLAG_LEVEL:
@@ -428,7 +448,7 @@ void flag_set_print_value(const struct flag_set *set, size_t index, FILE *stream
 		(void)fputs("***", stream);
 	else if (flag->kind == FLAG_BOOL)
 		(void)fputs(*(const bool *)member ? "true" : "false", stream);
-	else if (flag->kind == FLAG_STRING)
+	else if (flag->kind == FLAG_STRING || flag->kind == FLAG_MODULES || flag->kind == FLAG_TRACE)
 		(void)fputs(*(const char *const *)member, stream);
 	else if (flag->kind == FLAG_LIST)
 		print_list(member, stream);

@@ -15,11 +15,13 @@
 
 /* what a flag's value is, and the member that its offset points at */
 enum flag_kind {
-	FLAG_BOOL,   /* bool */
-	FLAG_STRING, /* const char *, never NULL */
-	FLAG_INT,    /* int64_t; 0x, 0o, 0b, leading 0 and "_" between digits are understood */
-	FLAG_LEVEL,  /* int64_t; decimal, 32 bits */
-	FLAG_LIST,   /* struct flag_list; each use appends */
+	FLAG_BOOL,    /* bool */
+	FLAG_STRING,  /* const char *, never NULL */
+	FLAG_INT,     /* int64_t; 0x, 0o, 0b, leading 0 and "_" between digits are understood */
+	FLAG_LEVEL,   /* int64_t; decimal, 32 bits */
+	FLAG_LIST,    /* struct flag_list; each use appends */
+	FLAG_MODULES, /* const char *; "pattern=N,..." */
+	FLAG_TRACE,   /* const char *; "file.go:N" or "" */
 };
 
 enum flag_property {
@@ -92,6 +94,9 @@ void flag_set_usage(const struct flag_set *set, FILE *stream);
 
 /* a whole number as Go's strconv.ParseInt(text, 0, 64) reads it: 0, -EINVAL, or -ERANGE */
 int flag_parse_int(const char *text, int64_t *ret_number);
+
+/* a decimal number of 32 bits: 0, -EINVAL, or -ERANGE */
+int flag_parse_level(const char *text, int64_t *ret_number);
 
 /* one of 1 t T TRUE true True 0 f F FALSE false False: 0 or -EINVAL */
 int flag_parse_bool(const char *text, bool *ret_value);

@@ -192,6 +192,7 @@ static int start_node(struct daemon *daemon, struct flannel_error **ret_error)
 		.public_ip = or_null(options->public_ip),
 		.public_ip6 = or_null(options->public_ipv6),
 		.masquerade = masquerade_flags(options),
+		.blackhole_route = options->ip_blackhole_route,
 		.subnet_file = options->subnet_file,
 		.state_dir = options->state_dir,
 		.ipmasq_value = options->ip_masq,
@@ -229,7 +230,7 @@ static int open_context(struct daemon *daemon, struct flannel_error **ret_error)
 		.size = sizeof(options),
 		.log = logger_hook,
 		.log_userdata = (void *)daemon->logger,
-		.log_level = daemon->logger->level,
+		.log_level = logger_get_max_level(daemon->logger),
 		.route_protocol = (uint8_t)daemon->options->route_protocol,
 	};
 
@@ -414,8 +415,7 @@ static int settle_options(struct options *options, struct logger *logger)
 	int r = options_apply_environment(options, logger);
 
 	if (r >= 0) {
-		if (options->v >= 1)
-			logger->level = FLANNEL_LOG_DEBUG;
+		logger_set_verbosity(logger, options->v, options->vmodule);
 		options_log(options, logger);
 		r = options_check(options, &error);
 	}

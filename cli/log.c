@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "verbosity.h"
+
 /* longer lines are cut */
 #define LINE_SIZE 4096
 
@@ -59,11 +61,39 @@ static void write_line(const struct logger *logger, enum flannel_log_level level
 	errno = saved;
 }
 
+/* the library's level that a level of klog's stands for */
+static enum flannel_log_level level_of(int64_t v)
+{
+	return v >= 1 ? FLANNEL_LOG_DEBUG : FLANNEL_LOG_INFO;
+}
+
+void logger_set_verbosity(struct logger *logger, int64_t v, const char *modules)
+{
+	logger->level = level_of(v);
+	logger->modules = *modules ? modules : NULL;
+}
+
+bool logger_is_written(const struct logger *logger, enum flannel_log_level level, const char *area)
+{
+	int64_t v = 0;
+
+	if (logger->modules && verbosity_find(logger->modules, area, &v))
+		return level <= level_of(v);
+	return level <= logger->level;
+}
+
+enum flannel_log_level logger_get_max_level(const struct logger *logger)
+{
+	if (logger->modules && verbosity_max(logger->modules) >= 1)
+		return FLANNEL_LOG_DEBUG;
+	return logger->level;
+}
+
 void logger_write(const struct logger *logger, enum flannel_log_level level, const char *area, const char *format, ...)
 {
 	va_list arguments;
 
-	if (level > logger->level)
+	if (!logger_is_written(logger, level, area))
 		return;
 	va_start(arguments, format);
 	write_line(logger, level, area, format, arguments);

@@ -154,13 +154,11 @@ static const struct {
 	const char *reason;
 } ineffective[] = {
 	{"iptables-resync", "rules are set through nftables, and repaired when they change"},
-	{"ip-blackhole-route", "not supported by this version"},
 	{"kube-api-url", "the store is not Kubernetes"},
 	{"kube-annotation-prefix", "the store is not Kubernetes"},
 	{"kubeconfig-file", "the store is not Kubernetes"},
 	{"set-node-network-unavailable", "the store is not Kubernetes"},
-	{"vmodule", "use --v"},
-	{"log_backtrace_at", "not supported by this version"},
+	{"log_backtrace_at", "there are no traces of the stack"},
 };
 
 void options_log_ineffective(const struct options *options, const struct logger *logger)

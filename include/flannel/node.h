@@ -66,6 +66,8 @@ enum flannel_node_state {
  *                    each family in use one), else the first whose name does. Go's syntax (RE2), as far as flanneld(8) says.
  * @n_interface_regexes: how many.
  * @interface_can_reach: address, tried last: the interface by which the kernel would send there; NULL for none.
+ * @blackhole_route:  non-zero: what is sent to a pod of this node that is not there is dropped, not sent on to the default route, by
+ *                    a blackhole route for each own subnet. Its metric is higher than that of any bridge's route.
  */
 struct flannel_node_options {
 	size_t size;
@@ -83,6 +85,7 @@ struct flannel_node_options {
 	const char *const *interface_regexes;
 	size_t n_interface_regexes;
 	const char *interface_can_reach;
+	int blackhole_route;
 };
 
 /**

@@ -60,8 +60,11 @@ struct fl_backend_facts {
 /* at most this many objects are wanted for one peer (vxlan: neighbour, FDB entry and route of two families) */
 #define FL_PEER_OBJECTS_MAX 8
 
-/* and for the node itself (vxlan: device and address of two families) */
-#define FL_NODE_OBJECTS_MAX 4
+/* and for the node itself (vxlan: device and address of two families; a blackhole route of each) */
+#define FL_NODE_OBJECTS_MAX 6
+
+/* of a blackhole route, so that a bridge's route for the same subnet comes first, IPv6 (256 or 1024) included */
+#define FL_BLACKHOLE_METRIC 1000000
 
 struct fl_backend {
 	const char *name; /* lower case, as in Backend.Type and in leases */
@@ -103,5 +106,8 @@ int fl_backend_read_peer(const struct fl_backend_facts *facts, const struct flan
 
 extern const struct fl_backend fl_backend_host_gw;
 extern const struct fl_backend fl_backend_vxlan;
+
+/* a blackhole route for each own subnet that is known, behind what others set for it: the number of objects, at most 2 */
+int fl_blackhole_want(const struct fl_backend_facts *facts, struct fl_object objects[2]);
 
 #endif

@@ -176,8 +176,8 @@ static void format_route(const struct fl_route *route, char *buf, size_t size)
 	flannel_prefix_format_address(&route->via, via, sizeof(via));
 	if (route->metric && !(route->dst.family == AF_INET6 && route->metric == FL_ROUTE_METRIC_DEFAULT_V6))
 		snprintf(metric, sizeof(metric), " metric %u", route->metric);
-	snprintf(buf, size, "route %s%s%s%s%s%s", dst, via[0] ? " via " : "", via, route->link[0] ? " dev " : "",
-		 route->link, metric);
+	snprintf(buf, size, "%sroute %s%s%s%s%s%s", route->type == FL_ROUTE_TYPE_BLACKHOLE ? "blackhole " : "", dst,
+		 via[0] ? " via " : "", via, route->link[0] ? " dev " : "", route->link, metric);
 }
 
 const char *fl_object_format(const struct fl_object *object, char *buf, size_t size)

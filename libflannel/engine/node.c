@@ -165,6 +165,7 @@ static int copy_options(struct flannel_node *node, const struct flannel_node_opt
 		r = copy_text(&node->state_dir, options->state_dir, ret_error);
 	node->masquerade = options->masquerade;
 	node->ipmasq_value = options->ipmasq_value != 0;
+	node->blackhole_route = options->blackhole_route != 0;
 	node->lease_sec = options->lease_sec;
 	node->renew_margin_sec = options->renew_margin_sec;
 	node->userdata = options->userdata;

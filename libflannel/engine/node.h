@@ -42,6 +42,7 @@ struct flannel_node {
 	char *state_dir;
 	unsigned int masquerade;
 	bool ipmasq_value;
+	bool blackhole_route;
 	uint32_t lease_sec;
 	uint32_t renew_margin_sec;
 

@@ -95,6 +95,8 @@ int fl_node_want_devices(struct flannel_node *node, struct flannel_error **ret_e
 	struct fl_object objects[FL_NODE_OBJECTS_MAX] = {0};
 	int r, n = node->backend->want_node ? node->backend->want_node(&node->facts, objects) : 0;
 
+	if (node->blackhole_route)
+		n += fl_blackhole_want(&node->facts, &objects[n]);
 	r = fl_node_drop_others(&node->own, objects, n, ret_error);
 	for (int i = 0; i < n && r >= 0; i++)
 		r = fl_reconciler_want(node->reconciler, &objects[i], &node->own.owner, ret_error);
