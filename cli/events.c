@@ -20,6 +20,7 @@ static enum flannel_log_level level_of(const struct events *events, int type)
 	case FLANNEL_EVENT_REPAIRED:
 	case FLANNEL_EVENT_UNDERLAY_CHANGED:
 	case FLANNEL_EVENT_UNDERLAY_LOST:
+	case FLANNEL_EVENT_NODE_RESTORED:
 		return FLANNEL_LOG_WARNING;
 	case FLANNEL_EVENT_PEER_ADDED:
 		return events->ready ? FLANNEL_LOG_INFO : FLANNEL_LOG_DEBUG;
@@ -33,7 +34,8 @@ static bool admit(struct events *events, int type)
 {
 	struct timespec now = {0};
 
-	if (type == FLANNEL_EVENT_NODE_READY || type == FLANNEL_EVENT_NODE_FAILED)
+	if (type == FLANNEL_EVENT_NODE_READY || type == FLANNEL_EVENT_NODE_FAILED ||
+	    type == FLANNEL_EVENT_NODE_RESTORED)
 		return true;
 	(void)clock_gettime(CLOCK_BOOTTIME, &now);
 	if ((uint64_t)now.tv_sec != events->window_sec) {

@@ -32,6 +32,7 @@
  */
 #define NET_CONFIG_DEADLINE_MS 500
 #define NET_CONFIG_ROUNDS 20
+#define NET_CONFIG_SNAPSHOT_ROUNDS 4 /* with something to go by without it */
 
 struct daemon {
 	const struct options *options;
@@ -104,6 +105,16 @@ static void give_signals_back(struct daemon *daemon)
 	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* is there something to go by while the store does not answer */
+static bool has_snapshot(const struct daemon *daemon)
+{
+	CLEANUP_FREE char *path = NULL;
+
+	if (asprintf(&path, "%s/snapshot.json", daemon->options->state_dir) < 0)
+		path = NULL;
+	return path && access(path, F_OK) == 0;
+}
+
 /* opens the store that the flags ask for */
 static int open_store(struct daemon *daemon, struct flannel_error **ret_error)
 {
@@ -118,18 +129,33 @@ static int open_store(struct daemon *daemon, struct flannel_error **ret_error)
 	uri = store_uri_format(daemon->options, store);
 	if (!uri)
 		return flannel_error_new(ret_error, -ENOMEM, "store", "open the store", NULL, 0);
-	r = flannel_store_open(daemon->context, uri, &daemon->store, ret_error);
+	if (has_snapshot(daemon))
+		r = flannel_store_open_later(daemon->context, uri, &daemon->store, ret_error);
+	else
+		r = flannel_store_open(daemon->context, uri, &daemon->store, ret_error);
 	store_uri_free(uri);
 	return r;
 }
 
-/* puts a configuration into the store, however long it takes until that answers; signals still end the process at once */
+/*
+ * Puts a configuration into the store, however long it takes until that answers; signals still end the process at once. With a snapshot to go
+ * by that is not waited for: it has been stored before.
+ */
 static int store_net_config(const struct daemon *daemon, const char *text, struct flannel_error **ret_error)
 {
+	bool waits = !has_snapshot(daemon);
+
 	for (unsigned int round = 1;; round++) {
 		CLEANUP_ERROR struct flannel_error *error = NULL;
 		int r = flannel_store_set_config_sync(daemon->store, text, NET_CONFIG_DEADLINE_MS, &error);
 
+		if (r < 0 && flannel_error_is_retryable(error) && !waits &&
+		    (r != -ETIMEDOUT || round == NET_CONFIG_SNAPSHOT_ROUNDS)) {
+			logger_write(daemon->logger, FLANNEL_LOG_WARNING, "store",
+				     "%s; the file is compared with the store at the next start",
+				     flannel_error_get_message(error));
+			return 0;
+		}
 		if (r != -ETIMEDOUT) {
 			*ret_error = TAKE(error);
 			return r;

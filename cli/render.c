@@ -216,6 +216,8 @@ static int fill_fields(struct table *table, struct json_object *status)
 		r = add_field(table, "subnet file", "%s", get_text(status, "subnet_file"));
 	if (r == 0)
 		r = add_store(table, get(status, "store"));
+	if (r == 0 && *get_text(status, "snapshot"))
+		r = add_field(table, "snapshot", "what the node knew at %s is in force", get_text(status, "snapshot"));
 	if (r == 0)
 		r = add_field(table, "repairs", "%lld", (long long)get_int(status, "repairs"));
 	if (r == 0)

@@ -92,6 +92,20 @@ static const struct flannel_error *underlay_error(const struct flannel_node *nod
 	return flannel_node_get_underlay(node, &underlay) == 1 ? underlay.error : NULL;
 }
 
+/* that the node goes by what it knew in an earlier run, and why */
+static void write_snapshot_reason(const struct status_source *source, char *reason, size_t size)
+{
+	time_t written_sec = flannel_node_get_snapshot_sec(source->node);
+	char when[32] = "";
+	struct tm tm;
+
+	if (gmtime_r(&written_sec, &tm))
+		(void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	(void)snprintf(reason, size, "works from the snapshot of %s: %s", when,
+		       source->store_error ? flannel_error_get_message(source->store_error)
+					   : "the store has not confirmed it yet");
+}
+
 /* health, with the peers counted already */
 static enum status_health judge(const struct status_source *source, const struct peer_counts *counts, char *reason,
 				size_t size)
@@ -109,6 +123,8 @@ static enum status_health judge(const struct status_source *source, const struct
 	/* much of the rest may be a consequence of it */
 	if (underlay_error(source->node))
 		(void)snprintf(reason, size, "%s", flannel_error_get_message(underlay_error(source->node)));
+	else if (flannel_node_get_snapshot_sec(source->node))
+		write_snapshot_reason(source, reason, size);
 	else if (source->store_error)
 		(void)snprintf(reason, size, "the store does not answer: %s",
 			       flannel_error_get_message(source->store_error));
@@ -374,6 +390,11 @@ char *status_format(const struct status_source *source, size_t *ret_len)
 	json_builder_bool(&builder, object, "ready", health == STATUS_OK || health == STATUS_DEGRADED);
 	json_builder_text(&builder, object, "health", health_words[health]);
 	json_builder_text(&builder, object, "reason", reason);
+	json_builder_bool(&builder, object, "synced", flannel_node_is_synced(source->node));
+	if (flannel_node_get_snapshot_sec(source->node))
+		json_builder_time(&builder, object, "snapshot", flannel_node_get_snapshot_sec(source->node));
+	else
+		json_builder_put(&builder, object, "snapshot", NULL);
 	put_store(&builder, object, source);
 	put_network(&builder, object, flannel_node_get_netconf(source->node));
 	put_own_lease(&builder, object, flannel_node_get_lease(source->node));

@@ -22,7 +22,7 @@ struct flannel_lease;
  * @FLANNEL_EVENT_LEASE_ACQUIRED: the own subnet is ours; lease attached. Ends an acquire request's wait.
  * @FLANNEL_EVENT_LEASE_RENEWED:  same subnet, new expiry, perhaps other public addresses; lease attached.
  * @FLANNEL_EVENT_LEASE_LOST:     someone removed or took the own lease; the old lease attached. It is asked
- *                                for again at once.
+ *                                for again at once. Also when the store does not confirm the lease of an earlier run.
  * @FLANNEL_EVENT_LEASE_FAILED:   the subnet could not be had; error attached. A retryable error is tried
  *                                again by itself; any other ends the request.
  * @FLANNEL_EVENT_PEER_ADDED:     another node's lease is new; lease attached.
@@ -38,6 +38,8 @@ struct flannel_lease;
  *                                says what.
  * @FLANNEL_EVENT_UNDERLAY_LOST:  it carries no traffic; error attached. What was set stays. Once for each new reason.
  * @FLANNEL_EVENT_UNDERLAY_BACK:  it is fit for use again.
+ * @FLANNEL_EVENT_NODE_RESTORED:  the store does not answer at the start: the node goes by what it knew in an earlier run, until
+ *                                LEASE_ACQUIRED; that run's own lease attached, and the error of the store, if it said one.
  */
 enum flannel_event_type {
 	FLANNEL_EVENT_LEASE_ACQUIRED = 1,
@@ -55,7 +57,8 @@ enum flannel_event_type {
 	FLANNEL_EVENT_NODE_FAILED = 13,
 	FLANNEL_EVENT_UNDERLAY_CHANGED = 14,
 	FLANNEL_EVENT_UNDERLAY_LOST = 15,
-	FLANNEL_EVENT_UNDERLAY_BACK = 16
+	FLANNEL_EVENT_UNDERLAY_BACK = 16,
+	FLANNEL_EVENT_NODE_RESTORED = 17
 };
 
 /**

@@ -61,7 +61,9 @@ enum flannel_node_state {
  * @renew_margin_sec: as in struct flannel_lease_options.
  * @userdata:         comes back with each event of the node.
  * @state_dir:        directory for what must outlive a reboot, made if missing (mode 0700): the MAC address of a vxlan device, which
- *                    peers know the node by, in "NAME.mac". NULL: it is new after each reboot. No other node may use the same one.
+ *                    peers know the node by, in "NAME.mac", and network configuration, own lease and peers as last known, in
+ *                    "snapshot.json", for a start while the store does not answer. NULL: the former is new after each reboot, and
+ *                    such a start waits. No other node may use the same one.
  * @interface_regexes: regular expressions, tried in order after .interfaces: the first interface with an address that matches (of
  *                    each family in use one), else the first whose name does. Go's syntax (RE2), as far as flanneld(8) says.
  * @n_interface_regexes: how many.
@@ -112,6 +114,12 @@ FLANNEL_PUBLIC int flannel_node_new(struct flannel_context *context, struct flan
  * FLANNEL_EVENT_NODE_FAILED; the latter names an interface that does not exist, an unknown backend, a missing nft helper, an
  * exhausted range, refused rules, a subnet file that can no longer be written. A store that does not answer, or has no
  * configuration yet, is waited for.
+ *
+ * If the store does not answer and .state_dir has a snapshot of it, the node goes by that: FLANNEL_EVENT_NODE_RESTORED, then devices,
+ * routes, rules, subnet file and FLANNEL_EVENT_NODE_READY as ever. Where the own lease of the snapshot has ended, the subnet file waits for
+ * the store, and so does READY; what runs goes on. Once the store answers, peers that left go, new ones come, and the lease is acquired as at
+ * any start; another subnet than before is told by FLANNEL_EVENT_LEASE_LOST. A snapshot that is damaged, or of another store or network
+ * configuration, is not used, with a warning in the log.
  *
  * The interface that was chosen is followed from then on: by its name, or, if it was chosen by an address, by that. If its address
  * changes, the lease is published with the new one and keeps its subnet as far as the store allows; if its MTU changes, the
@@ -171,6 +179,26 @@ FLANNEL_PUBLIC struct flannel_error *flannel_node_get_error(const struct flannel
  * Return: the lease, owned by @node until the next dispatch, or NULL before it has one. Since: 0.1.
  */
 FLANNEL_PUBLIC struct flannel_lease *flannel_node_get_lease(const struct flannel_node *node);
+
+/**
+ * flannel_node_is_synced() - does the node go by what the store says now
+ * @node: a node; NULL gives 0.
+ *
+ * Other than flannel_node_get_state(), which says whether pods can be attached and reached as far as the node knows: a node that is ready
+ * and not synced works on what it knew last. That is no reason to take pods away from it.
+ *
+ * Return: 1 if the store answers, has confirmed the own lease and listed the peers; else 0. Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_node_is_synced(const struct flannel_node *node);
+
+/**
+ * flannel_node_get_snapshot_sec() - how old is what the node goes by
+ * @node: a node; NULL gives 0.
+ *
+ * Return: when the snapshot that the node goes by was written, seconds since the epoch (CLOCK_REALTIME); 0 if it goes by none.
+ * Since: 0.1.
+ */
+FLANNEL_PUBLIC int64_t flannel_node_get_snapshot_sec(const struct flannel_node *node);
 
 /**
  * flannel_node_get_netconf() - the network configuration in force

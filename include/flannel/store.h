@@ -143,6 +143,23 @@ FLANNEL_PUBLIC int flannel_store_open(struct flannel_context *context, const cha
 				      struct flannel_store **ret_store, struct flannel_error **ret_error);
 
 /**
+ * flannel_store_open_later() - open a store of this library, now or when that works
+ * @context:   as in flannel_store_open().
+ * @uri:       as in flannel_store_open().
+ * @ret_store: set on success; owned by the caller, see flannel_store_unref().
+ * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * For a node that has a snapshot to go by (see flannel_node_start()): where flannel_store_open() would fail for a reason that may pass, such as
+ * a file that cannot be read, the store counts as one that does not answer (FLANNEL_EVENT_STORE_LOST, with that reason), and
+ * opening it is tried again every few seconds, by dispatch.
+ *
+ * Return: 0 if it is open, 1 if it will be, or negative with nothing changed: -EINVAL, -ENOPKG, -ENOSYS, -ENOMEM as in
+ * flannel_store_open(). Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_store_open_later(struct flannel_context *context, const char *uri,
+					    struct flannel_store **ret_store, struct flannel_error **ret_error);
+
+/**
  * flannel_store_new() - use a store that the host brings
  * @context:   context; the store takes a reference.
  * @ops:       copied; every function is needed.

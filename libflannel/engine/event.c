@@ -38,6 +38,7 @@ static const char *const type_names[] = {
 	"underlay-changed",
 	"underlay-lost",
 	"underlay-back",
+	"node-restored",
 };
 
 /* appends to the context's queue and makes its descriptor readable */

@@ -28,6 +28,7 @@ void fl_node_fail(struct flannel_node *node, struct flannel_error *error)
 	node->state = FLANNEL_NODE_FAILED;
 	fl_node_forget_underlay(node);
 	fl_node_stop_programming(node);
+	fl_node_close_snapshot(node);
 	fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_NODE_FAILED, NULL, error, "%s",
 		      flannel_error_get_message(error));
 }
@@ -50,6 +51,8 @@ static void note_store(struct flannel_node *node, struct flannel_error *error)
 	flannel_error_ref(error);
 	flannel_error_unref(node->store_error);
 	node->store_error = error;
+	if (error)
+		fl_node_consider_snapshot(node);
 }
 
 /* news of the request about the lease and the peers */
@@ -73,13 +76,22 @@ static int on_news(void *userdata, struct flannel_request *request, const struct
 	}
 	fl_request_emit(node->context, node, node->userdata, news);
 	switch (news->report) {
-	case FL_REQUEST_ACQUIRED:
+	case FL_REQUEST_RESTORED:
+		fl_node_use_snapshot(node);
 		fl_node_program(node);
+		break;
+	case FL_REQUEST_ACQUIRED:
+		fl_node_leave_snapshot(node);
+		fl_node_program(node);
+		break;
+	case FL_REQUEST_RENEWED:
+		fl_node_note_change(node);
 		break;
 	case FL_REQUEST_PEER_ADDED:
 	case FL_REQUEST_PEER_CHANGED:
 	case FL_REQUEST_PEER_REMOVED:
 		note_peer(node, news);
+		fl_node_note_change(node);
 		break;
 	case FL_REQUEST_STORE_LOST:
 		note_store(node, news->error);
@@ -307,7 +319,9 @@ int flannel_node_start(struct flannel_node *node, struct flannel_error **ret_err
 		return r;
 	options.lease_sec = node->lease_sec;
 	options.renew_margin_sec = node->renew_margin_sec;
-	r = fl_request_new(node->context, node->store, &options, on_news, node, &node->request, ret_error);
+	r = fl_node_open_snapshot(node, ret_error);
+	if (r >= 0)
+		r = fl_request_new(node->context, node->store, &options, on_news, node, &node->request, ret_error);
 	if (r < 0)
 		return r;
 	node->context->has_node = true;
@@ -340,6 +354,7 @@ struct flannel_node *flannel_node_free(struct flannel_node *node)
 	fl_node_forget_underlay(node);
 	fl_node_forget_leftovers(node);
 	fl_node_stop_programming(node);
+	fl_node_close_snapshot(node);
 	if (node->request) {
 		peers = fl_request_get_peers(node->request);
 		for (size_t i = 0; i < peers->n_peers; i++)

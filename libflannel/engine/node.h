@@ -4,7 +4,7 @@
 
 /* The node agent's inside, shared by its files: node.c (life), node_program.c (steps to ready), node_rules.c
  * (rules and their repair), node_former.c (rules of flannel's iptables mode), node_leftover.c (routes that it left), node_device.c (the backend's links), node_peers.c (what is wanted for each peer), node_underlay.c (the
- * interface between nodes), node_status.c (getters). */
+ * interface between nodes), node_snapshot.c (what outlives a restart), node_status.c (getters). */
 
 #include <flannel/node.h>
 
@@ -13,6 +13,7 @@
 #include "engine/context.h"
 #include "engine/reconcile.h"
 #include "engine/request.h"
+#include "store/snapshot.h"
 
 /* whose objects: a peer's (kept in fl_peer.data), or the node's own */
 struct fl_node_peer {
@@ -23,6 +24,18 @@ struct fl_node_peer {
 	const char *ignored;
 	bool gives_way;              /* some objects are those of a newer lease */
 	struct flannel_error *error; /* why nothing could be wanted for it */
+};
+
+/* what the node last knew, in a file, so that a start finds it while the store does not answer */
+struct fl_node_snapshot {
+	char *path;               /* NULL: nothing is kept */
+	struct fl_snapshot *past; /* of an earlier run, until the store has told better */
+	struct fl_source *timer;  /* goes by the past, or writes */
+	bool is_in_use;           /* the node goes by the past */
+	bool is_current;          /* the lease is the store's: what changes from here on is kept */
+	bool is_dirty;            /* something has changed since it was written */
+	bool has_failed;          /* it could not be written the last time */
+	uint64_t written_ns;
 };
 
 struct flannel_node {
@@ -74,6 +87,7 @@ struct flannel_node {
 	uint64_t n_rule_repairs;
 	struct fl_source *retry;
 	uint32_t n_failures;
+	struct fl_node_snapshot snapshot;
 };
 
 /* state and event of a failure that ends the agent */
@@ -124,6 +138,24 @@ void fl_node_judge_leftovers(struct flannel_node *node);
 void fl_node_note_route(struct flannel_node *node, const struct fl_change *change);
 
 void fl_node_forget_leftovers(struct flannel_node *node);
+
+/* reads the snapshot of an earlier run, if there is one of this store that is whole; what is wrong with it is told */
+int fl_node_open_snapshot(struct flannel_node *node, struct flannel_error **ret_error);
+
+/* the store does not answer: goes by the snapshot at the next dispatch, if nothing better is known */
+void fl_node_consider_snapshot(struct flannel_node *node);
+
+/* the request goes by it */
+void fl_node_use_snapshot(struct flannel_node *node);
+
+/* the store has told better: from here on each change is kept */
+void fl_node_leave_snapshot(struct flannel_node *node);
+
+/* a lease, the own one or a peer's, has changed: written soon, together with what else changes until then */
+void fl_node_note_change(struct flannel_node *node);
+
+/* writes what is not written yet, and ends */
+void fl_node_close_snapshot(struct flannel_node *node);
 
 /* prepares a record of what is wanted on whose behalf */
 void fl_node_record_init(struct flannel_node *node, struct fl_node_peer *record);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "base/file.h"
 #include "domain/subnet_file.h"
@@ -69,12 +70,33 @@ static int choose_backend(struct flannel_node *node, struct flannel_netconf *net
 	return r;
 }
 
+/*
+ * The store has another configuration than the snapshot that the node goes by. As at a start, what is in the kernel stays there until it
+ * is known what is wanted now.
+ */
+static void start_over(struct flannel_node *node)
+{
+	const struct fl_peers *peers = fl_request_get_peers(node->request);
+
+	fl_log(&node->context->log, FLANNEL_LOG_WARNING, "node",
+	       "the store has another network configuration than the snapshot: beginning anew with it");
+	fl_node_forget_underlay(node);
+	fl_node_stop_programming(node);
+	for (size_t i = 0; i < peers->n_peers; i++)
+		fl_node_forget_peer(node, peers->peers[i], true);
+	(void)fl_reconciler_unwant_all(node->reconciler, &node->own.owner, true, NULL);
+	node->programmed = (struct fl_subnet_choice){0};
+	node->state = FLANNEL_NODE_CONFIG;
+}
+
 int fl_node_configure(struct flannel_node *node, struct flannel_error **ret_error)
 {
 	struct flannel_netconf *netconf = fl_request_get_netconf(node->request);
 	struct fl_nft *nft;
 	int r;
 
+	if (node->state == FLANNEL_NODE_PROGRAM || node->state == FLANNEL_NODE_READY)
+		start_over(node);
 	log_config(node, netconf);
 	r = choose_backend(node, netconf, ret_error);
 	if (r >= 0)
@@ -126,6 +148,26 @@ static struct fl_subnet_choice held_subnets(const struct flannel_node *node)
 	return subnets;
 }
 
+/*
+ * A lease that ended before the node started, and that the store has not confirmed: its subnet may be another node's by now. What runs
+ * goes on, but nothing new is told to use it. True: it is such a lease.
+ */
+static bool is_overdue(struct flannel_node *node)
+{
+	int64_t expires_sec = flannel_lease_get_expires_sec(flannel_request_get_lease(node->request));
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+
+	if (!fl_request_is_restored(node->request) || !expires_sec || expires_sec > time(NULL))
+		return false;
+	fl_error_set_retryable(&error, -ETIME, "snapshot",
+			       "the lease of the snapshot has ended; the store has to confirm the subnet first",
+			       "write %s", node->subnet_file);
+	node->is_programming = false;
+	flannel_error_unref(node->error);
+	node->error = FL_TAKE(error);
+	return true;
+}
+
 /* the last step: the file tells the CNI plugin that pods may come */
 static void write_subnet_file(struct flannel_node *node)
 {
@@ -136,6 +178,8 @@ static void write_subnet_file(struct flannel_node *node)
 	FL_CLEANUP(fl_freep) char *text = NULL;
 	int r;
 
+	if (is_overdue(node))
+		return;
 	flannel_netconf_get_network(netconf, AF_INET, &file.network);
 	flannel_netconf_get_network(netconf, AF_INET6, &file.network6);
 	file.subnet = subnets.subnet;
@@ -193,8 +237,8 @@ static void begin_programming(struct flannel_node *node)
 
 	node->state = FLANNEL_NODE_PROGRAM;
 	fl_node_judge_leftovers(node);
-	/* first, so that none needs to be noted by itself */
-	fl_reconciler_demand_full(node->reconciler, true);
+	/* First, so that none needs to be noted by itself. A snapshot is no proof that a peer is gone: it may have come since. */
+	fl_reconciler_demand_full(node->reconciler, !fl_request_is_restored(node->request));
 	for (size_t i = 0; i < peers->n_peers; i++)
 		fl_node_want_peer(node, peers->peers[i]);
 }

@@ -51,6 +51,19 @@ struct flannel_lease *flannel_node_get_lease(const struct flannel_node *node)
 	return node ? flannel_request_get_lease(node->request) : NULL;
 }
 
+int flannel_node_is_synced(const struct flannel_node *node)
+{
+	return node && node->snapshot.is_current && !node->snapshot.is_in_use && !node->store_error &&
+	       node->state != FLANNEL_NODE_FAILED && flannel_request_get_lease(node->request);
+}
+
+int64_t flannel_node_get_snapshot_sec(const struct flannel_node *node)
+{
+	if (!node || !node->snapshot.is_in_use)
+		return 0;
+	return node->snapshot.past->written_sec > 0 ? node->snapshot.past->written_sec : 1;
+}
+
 struct flannel_netconf *flannel_node_get_netconf(const struct flannel_node *node)
 {
 	return node && node->request ? fl_request_get_netconf(node->request) : NULL;

@@ -31,6 +31,25 @@ void fl_request_ask_config(struct flannel_request *request)
 		fl_request_fail(request, error);
 }
 
+/* another configuration than before, or the first */
+static int take_config(struct flannel_request *request, struct flannel_netconf *netconf,
+		       struct flannel_error **ret_error)
+{
+	struct flannel_netconf *former = request->netconf;
+	int r;
+
+	if (fl_request_confirms_config(request, netconf)) {
+		flannel_netconf_unref(netconf);
+		return 0;
+	}
+	fl_request_end_restored(request, NULL);
+	request->netconf = netconf;
+	r = fl_request_report(request, FL_REQUEST_CONFIG, NULL, NULL, NULL, ret_error);
+	/* what was made of it is gone by now */
+	flannel_netconf_unref(former);
+	return r;
+}
+
 /* a configuration came: check it and go on to the leases */
 static void use_config(struct flannel_request *request, const char *text)
 {
@@ -38,11 +57,8 @@ static void use_config(struct flannel_request *request, const char *text)
 	struct flannel_netconf *netconf;
 	int r = flannel_netconf_parse(text, strlen(text), &netconf, &error);
 
-	if (r >= 0) {
-		flannel_netconf_unref(request->netconf);
-		request->netconf = netconf;
-		r = fl_request_report(request, FL_REQUEST_CONFIG, NULL, NULL, NULL, &error);
-	}
+	if (r >= 0)
+		r = take_config(request, netconf, &error);
 	/* only now is it known which of the leases is this node's own */
 	if (r >= 0)
 		r = fl_store_watch(request->store, &error);
@@ -150,6 +166,9 @@ static void on_message(void *userdata, const struct flannel_store_message *messa
 		break;
 	case FLANNEL_STORE_BACK:
 		(void)fl_request_report(request, FL_REQUEST_STORE_BACK, NULL, NULL, NULL, NULL);
+		/* what failed while it did not answer need not wait for its next try */
+		if (request->n_failures > 0 && fl_source_get_deadline(request->timer) != UINT64_MAX)
+			fl_source_set_deadline(request->timer, 0);
 		break;
 	default:
 		break; /* a newer store's news */
@@ -277,9 +296,11 @@ const struct fl_peers *fl_request_get_peers(const struct flannel_request *reques
 
 struct flannel_lease *flannel_request_get_lease(const struct flannel_request *request)
 {
-	if (!request || (request->step != STEP_HELD && request->step != STEP_RENEWING))
+	if (!request)
 		return NULL;
-	return request->lease;
+	if (request->restored)
+		return request->restored;
+	return request->step == STEP_HELD || request->step == STEP_RENEWING ? request->lease : NULL;
 }
 
 int flannel_lease_release(struct flannel_request *request, struct flannel_error **ret_error)
@@ -288,7 +309,7 @@ int flannel_lease_release(struct flannel_request *request, struct flannel_error 
 
 	if (!request)
 		return fl_error_set(ret_error, -EINVAL, "argument", "request is NULL", "release a lease");
-	if (!flannel_request_get_lease(request))
+	if (!flannel_request_get_lease(request) || request->restored)
 		return fl_error_set(ret_error, -ENOENT, AREA, "none is held", "release a lease");
 	r = fl_request_send_release(request, ret_error);
 	if (r < 0)
@@ -313,6 +334,7 @@ struct flannel_request *flannel_request_free(struct flannel_request *request)
 	flannel_netconf_unref(request->netconf);
 	flannel_lease_unref(request->lease);
 	flannel_lease_unref(request->renewal);
+	flannel_lease_unref(request->restored);
 	flannel_lease_unref(request->removing);
 	free(request->backend_type);
 	free(request->backend_data);

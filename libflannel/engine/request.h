@@ -16,10 +16,11 @@
 #include "engine/store.h"
 
 enum fl_request_report {
-	FL_REQUEST_CONFIG,       /* the configuration is known: set the identity now, or return negative to stop */
-	FL_REQUEST_ACQUIRED,     /* lease */
-	FL_REQUEST_RENEWED,      /* lease */
-	FL_REQUEST_LOST,         /* lease: the old one; asked for again unless it was released */
+	FL_REQUEST_CONFIG,   /* the configuration is known: set the identity now, or return negative to stop */
+	FL_REQUEST_RESTORED, /* lease: as fl_request_restore() was told; the store does not answer */
+	FL_REQUEST_ACQUIRED, /* lease */
+	FL_REQUEST_RENEWED,  /* lease */
+	FL_REQUEST_LOST, /* lease: the old one; asked for again unless it was released, or in place of a restored one */
 	FL_REQUEST_FAILED,       /* error; retried if it is retryable, else the end */
 	FL_REQUEST_PEER_ADDED,   /* peer */
 	FL_REQUEST_PEER_CHANGED, /* peer; lease: the old one */
@@ -66,6 +67,28 @@ int fl_request_new(struct flannel_context *context, struct flannel_store *store,
  */
 int fl_request_set_identity(struct flannel_request *request, const struct fl_identity *identity,
 			    struct flannel_error **ret_error);
+
+/* what a node knew when it ran last */
+struct fl_request_past {
+	const char *config;
+	struct flannel_lease *own;
+	struct flannel_lease *const *peers;
+	size_t n_peers;
+};
+
+/*
+ * Goes by what was known in an earlier run until the store tells better: CONFIG, unless the store told it already, then PEER_ADDED for
+ * each, then RESTORED. The lease counts as held. What the store lists, once it answers, is compared with this as with any other list, and
+ * the lease is acquired as at any start; if it comes out with another subnet, LOST comes before ACQUIRED. Another
+ * configuration than the restored one is reported by CONFIG once more, after LOST.
+ * Return: 1; 0 if there is no need, since the store told more already; -ESTALE if the store has another configuration, or the lease does
+ * not fit it; -EINVAL for one that is invalid; and what the answer to CONFIG was. It may be called again after a failure.
+ */
+int fl_request_restore(struct flannel_request *request, const struct fl_request_past *past,
+		       struct flannel_error **ret_error);
+
+/* is the lease one that was restored, which the store has not confirmed */
+bool fl_request_is_restored(const struct flannel_request *request);
 
 /* has the node an address of each family that the configuration enables */
 int fl_request_check_identity(const struct flannel_request *request, struct flannel_error **ret_error);

@@ -310,6 +310,7 @@ static void hold(struct flannel_request *request, struct flannel_lease *stored)
 	request->step = STEP_HELD;
 	request->had_lease = true;
 	request->n_failures = 0;
+	fl_request_end_restored(request, request->lease);
 	(void)fl_request_report(request, renewed ? FL_REQUEST_RENEWED : FL_REQUEST_ACQUIRED, request->lease, NULL, NULL,
 				NULL);
 }

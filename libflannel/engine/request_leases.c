@@ -51,8 +51,7 @@ static bool is_bygone(const struct flannel_request *request, const struct flanne
 	return false;
 }
 
-/* does a lease belong to this node: a public address in common */
-static bool is_own(const struct flannel_request *request, const struct flannel_lease *lease)
+bool fl_request_is_own(const struct flannel_request *request, const struct flannel_lease *lease)
 {
 	return has_address(lease, &request->public_ip, &request->public_ip6) || is_bygone(request, lease);
 }
@@ -105,7 +104,7 @@ static void lose_own(struct flannel_request *request, struct flannel_lease *leas
 }
 
 /* another node's lease is new or changed */
-static void note_peer(struct flannel_request *request, struct flannel_lease *lease)
+void fl_request_note_peer(struct flannel_request *request, struct flannel_lease *lease)
 {
 	struct fl_peer *peer = fl_peers_find(&request->peers, lease);
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
@@ -134,7 +133,7 @@ void fl_request_sort_leases(struct flannel_request *request)
 		struct fl_peer *peer = request->peers.peers[i];
 		FL_CLEANUP(flannel_lease_unrefp) struct flannel_lease *lease = flannel_lease_ref(peer->lease);
 
-		if (!is_own(request, lease))
+		if (!fl_request_is_own(request, lease))
 			continue;
 		forget_peer(request, peer);
 		fl_request_note_own(request, lease);
@@ -143,10 +142,10 @@ void fl_request_sort_leases(struct flannel_request *request)
 		FL_CLEANUP(flannel_lease_unrefp)
 		struct flannel_lease *lease = flannel_lease_ref(request->own.peers[i]->lease);
 
-		if (is_own(request, lease))
+		if (fl_request_is_own(request, lease))
 			continue;
 		fl_request_forget_own(request, lease);
-		note_peer(request, lease);
+		fl_request_note_peer(request, lease);
 	}
 }
 
@@ -155,9 +154,10 @@ void fl_request_note_lease(struct flannel_request *request, struct flannel_lease
 {
 	struct fl_peer *peer;
 
-	if (!is_own(request, lease)) {
+	if (!fl_request_is_own(request, lease)) {
 		lose_own(request, lease);
-		note_peer(request, lease);
+		fl_request_note_taken(request, lease);
+		fl_request_note_peer(request, lease);
 		return;
 	}
 	peer = fl_peers_find(&request->peers, lease);

@@ -3,7 +3,7 @@
 #define FL_ENGINE_REQUEST_STATE_H
 
 /* The inside of a lease request, shared by its files: request.c (life, configuration), request_acquire.c (steps to the
- * lease and its renewal), request_leases.c (whose leases the store has). */
+ * lease and its renewal), request_leases.c (whose leases the store has), request_restore.c (the lease of an earlier run). */
 
 #include "engine/request.h"
 
@@ -47,8 +47,9 @@ struct flannel_request {
 	bool displaces; /* it changed while a lease was held: that one takes the place of others with the new addresses */
 	char *backend_type, *backend_data, *backend_v6_data;
 
-	struct flannel_lease *lease;   /* held, or being written */
-	struct flannel_lease *renewal; /* what is written over the held one */
+	struct flannel_lease *lease;    /* held, or being written */
+	struct flannel_lease *renewal;  /* what is written over the held one */
+	struct flannel_lease *restored; /* counts as held until the store has told better */
 	struct fl_peers peers;
 	struct fl_peers own; /* leases that the store has for this node's address: at most one, or a leftover */
 	bool is_watching;    /* the store was asked to tell of changes while there was no configuration */
@@ -63,6 +64,15 @@ int fl_request_report(struct flannel_request *request, enum fl_request_report wh
 
 /* a failure: retried with back-off if that makes sense, else the end of the request */
 void fl_request_fail(struct flannel_request *request, struct flannel_error *error);
+
+/* a configuration that came: is it just the one that was restored, so that nothing changes */
+bool fl_request_confirms_config(const struct flannel_request *request, const struct flannel_netconf *netconf);
+
+/* the restored lease counts no longer: reported as LOST unless by_now, which may be NULL, has the same subnets */
+void fl_request_end_restored(struct flannel_request *request, const struct flannel_lease *by_now);
+
+/* another node has a lease: if it has the restored one's subnets, that one is lost */
+void fl_request_note_taken(struct flannel_request *request, const struct flannel_lease *lease);
 
 /* does whatever is next, unless an answer is waited for */
 void fl_request_proceed(struct flannel_request *request);
@@ -85,6 +95,10 @@ int fl_request_send_release(struct flannel_request *request, struct flannel_erro
 /* what the store tells of leases */
 /* the node has other addresses: whose leases are whose is decided again */
 void fl_request_sort_leases(struct flannel_request *request);
+/* does a lease belong to this node: a public address in common */
+bool fl_request_is_own(const struct flannel_request *request, const struct flannel_lease *lease);
+/* another node's lease is new or changed */
+void fl_request_note_peer(struct flannel_request *request, struct flannel_lease *lease);
 void fl_request_note_own(struct flannel_request *request, struct flannel_lease *lease);
 void fl_request_note_lease(struct flannel_request *request, struct flannel_lease *lease);
 void fl_request_note_removed(struct flannel_request *request, struct flannel_lease *lease);

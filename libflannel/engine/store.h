@@ -17,6 +17,9 @@ int fl_store_claim(struct flannel_store *store, fl_store_fn fn, void *userdata, 
 /* from now on a snapshot and then each change is told; called again, it begins with a new snapshot */
 int fl_store_watch(struct flannel_store *store, struct flannel_error **ret_error);
 
+/* which leases it leads to, without secrets; see store/identity.h. A host's store has its name only. Owned by store. */
+const char *fl_store_get_identity(const struct flannel_store *store);
+
 /* ends the use: no message is delivered any more */
 void fl_store_release(struct flannel_store *store);
 

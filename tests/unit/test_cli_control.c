@@ -56,6 +56,17 @@ struct flannel_lease *flannel_node_get_lease(const struct flannel_node *node)
 	return node->lease;
 }
 
+int flannel_node_is_synced(const struct flannel_node *node)
+{
+	return node->state == FLANNEL_NODE_READY;
+}
+
+int64_t flannel_node_get_snapshot_sec(const struct flannel_node *node)
+{
+	(void)node;
+	return 0;
+}
+
 struct flannel_netconf *flannel_node_get_netconf(const struct flannel_node *node)
 {
 	return node->netconf;
