@@ -19,7 +19,7 @@
 /* prefix of the environment variables */
 #define OPTIONS_ENVIRONMENT "FLANNELD_"
 
-enum options_store { OPTIONS_STORE_EMBEDDED, OPTIONS_STORE_ETCD, OPTIONS_STORE_KUBE };
+enum options_store { OPTIONS_STORE_EMBEDDED, OPTIONS_STORE_ETCD, OPTIONS_STORE_KUBE, OPTIONS_STORE_STATIC };
 
 /* one member per flag, named like it; members of flags that have no effect yet serve messages only */
 struct options {

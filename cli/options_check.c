@@ -76,8 +76,10 @@ static int parse_store(const char *word, enum options_store *ret_store, struct f
 		*ret_store = OPTIONS_STORE_ETCD;
 	else if (strcmp(word, "kube") == 0)
 		*ret_store = OPTIONS_STORE_KUBE;
+	else if (strcmp(word, "static") == 0)
+		*ret_store = OPTIONS_STORE_STATIC;
 	else {
-		(void)snprintf(detail, sizeof(detail), "\"%.64s\" is not auto, embedded, etcd or kube", word);
+		(void)snprintf(detail, sizeof(detail), "\"%.64s\" is not auto, embedded, etcd, kube or static", word);
 		return refuse(ret_error, -EINVAL, "--store", detail);
 	}
 	return 1;
@@ -113,7 +115,10 @@ int options_select_store(const struct options *options, enum options_store *ret_
 		store = OPTIONS_STORE_ETCD;
 		reason = etcd_flag;
 	}
-	if (path_given && store != OPTIONS_STORE_EMBEDDED)
+	if (!path_given && store == OPTIONS_STORE_STATIC)
+		return refuse(ret_error, -EINVAL, "choose the store",
+			      "--store=static needs --store-path, the file with the leases");
+	if (path_given && store != OPTIONS_STORE_EMBEDDED && store != OPTIONS_STORE_STATIC)
 		return contradict(options, reason, path_flag, ret_error);
 	*ret_store = store;
 	return 0;

@@ -51,6 +51,8 @@ char *store_uri_format(const struct options *options, enum options_store store)
 		return NULL;
 	if (store == OPTIONS_STORE_ETCD)
 		put_etcd(stream, options);
+	else if (store == OPTIONS_STORE_STATIC)
+		(void)fprintf(stream, "static:%s", options->store_path);
 	else
 		(void)fprintf(stream, "embedded:%s", options->store_path);
 	if (fclose(stream) == 0)

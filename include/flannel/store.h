@@ -35,7 +35,7 @@ struct flannel_store;
  * @FLANNEL_STORE_REMOVED:        a lease is gone (deleted or expired); .lease is what was known of it.
  * @FLANNEL_STORE_SNAPSHOT_END:   the full list ends; .revision.
  * @FLANNEL_STORE_CONFIG_CHANGED: the network configuration is another one; .config.
- * @FLANNEL_STORE_LOST:           the store does not answer; .error. Sent once.
+ * @FLANNEL_STORE_LOST:           the store does not answer; .error. Sent once for each reason.
  * @FLANNEL_STORE_BACK:           it answers again. Sent once, before a new snapshot.
  */
 enum flannel_store_message_type {
@@ -93,6 +93,10 @@ struct flannel_store_message {
  *              a node with another address removes the old lease and creates the new one.
  * @remove:     deletes the lease with the subnets and public address of @lease; answered by one
  *              FLANNEL_STORE_DONE.
+ * @assigned:   may be NULL, as in most stores. Else somebody else says which node has which subnet, and this tells the lease for a
+ *              node with one of the addresses (AF_UNSPEC: none), from the configuration on: 1 with a reference, 0 if there is
+ *              none yet. Nodes wait for theirs (FLANNEL_STORE_CONFIG_CHANGED has them ask again), never ask to create one,
+ *              take it with update, and follow if it has another subnet. Backend data in it is what peers are told of the node.
  *
  * All functions get the @impl given to flannel_store_new(), never wait, and run in the thread that uses the
  * context. Requests may return a negative errno at once instead of answering.
@@ -112,6 +116,8 @@ struct flannel_store_ops {
 	int (*update)(void *impl, uint64_t request, struct flannel_lease *lease, uint32_t lease_sec,
 		      struct flannel_error **ret_error);
 	int (*remove)(void *impl, uint64_t request, struct flannel_lease *lease, struct flannel_error **ret_error);
+	int (*assigned)(void *impl, const struct flannel_prefix *public_ip, const struct flannel_prefix *public_ip6,
+			struct flannel_lease **ret_lease);
 };
 
 /**
@@ -123,10 +129,13 @@ struct flannel_store_ops {
  *             newer) with flannel's keys and values, behind "?" and with "&" between them cafile, certfile, keyfile
  *             (PEM files), username and password, all percent-encoded. Nobody is asked yet: that a cluster does not
  *             answer is told as FLANNEL_STORE_LOST. It may start threads that resolve names.
+ *             "static:/etc/flannel/peers.json": network configuration and leases in a file that only people write; read again
+ *             when it changes, see docs/static-store.md. A file that is not right is told as FLANNEL_STORE_LOST, and the last
+ *             good one counts.
  * @ret_store: set on success; owned by the caller, see flannel_store_unref().
  * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
  *
- * Loads the module store-NAME.so from the context's module directory.
+ * Loads the module store-NAME.so from the context's module directory, but for "static", which is part of the library.
  *
  * Return: 0, or negative with nothing changed:
  *   -EINVAL      NULL, or no URI of the form above
@@ -134,7 +143,8 @@ struct flannel_store_ops {
  *   -ENOPKG      no fitting module is installed; the message names file, package and version
  *   -EOPNOTSUPP  the file system cannot lock or map the file (the message names it)
  *   -ENOENT (a dangling link), -ENOTDIR, -EISDIR, -EACCES, -EROFS, -ENOSPC, -EMFILE  from the system
- *   -EBADMSG     the file is no lease database, or a newer one
+ *   -EBADMSG     the file is no lease database, or a newer one, or is no right file of a static store (the message names line, key
+ *                and value)
  *   -ENOMEM
  *
  * Since: 0.1.

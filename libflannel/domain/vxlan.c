@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/json.h"
+#include "domain/hash.h"
 #include "domain/netconf.h"
 
 #define ORIGIN FL_NETCONF_ORIGIN ": Backend"
@@ -103,4 +104,23 @@ int fl_vxlan_parse_data(const char *text, uint8_t ret_mac[FL_MAC_LEN], struct fl
 				    "its backend data: VtepMAC is \"%.40s\"", value ? value : "");
 	memcpy(ret_mac, mac, sizeof(mac));
 	return 0;
+}
+
+void fl_vxlan_derive_mac(uint32_t vni, const struct flannel_prefix *address, uint8_t ret_mac[FL_MAC_LEN])
+{
+	uint8_t key[4 + sizeof(address->addr)] = {(uint8_t)(vni >> 24), (uint8_t)(vni >> 16), (uint8_t)(vni >> 8),
+						  (uint8_t)vni};
+	uint64_t hash;
+
+	if (address->family == AF_INET) {
+		ret_mac[0] = 0x0e;
+		ret_mac[1] = (uint8_t)vni;
+		memcpy(ret_mac + 2, address->addr, 4);
+		return;
+	}
+	memcpy(key + 4, address->addr, sizeof(address->addr));
+	hash = fl_hash(FL_HASH_INIT, key, sizeof(key));
+	ret_mac[0] = 0x1e;
+	for (int i = 1; i < FL_MAC_LEN; i++)
+		ret_mac[i] = (uint8_t)(hash >> (8 * i));
 }

@@ -42,4 +42,10 @@ const char *fl_vxlan_format_data(uint32_t vni, const uint8_t mac[FL_MAC_LEN], ch
 /* The MAC in such a text; its VNI does not count, as with flannel. text may be NULL. -EINVAL says what is wrong with it. */
 int fl_vxlan_parse_data(const char *text, uint8_t ret_mac[FL_MAC_LEN], struct flannel_error **ret_error);
 
+/*
+ * The MAC of a device whose node has this public address, for stores in which nobody publishes one: 0e, the VNI's last byte and the four bytes of
+ * an IPv4 address; 1e and a hash for IPv6. Nodes of all versions have to agree on it.
+ */
+void fl_vxlan_derive_mac(uint32_t vni, const struct flannel_prefix *address, uint8_t ret_mac[FL_MAC_LEN]);
+
 #endif

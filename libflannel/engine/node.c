@@ -55,6 +55,16 @@ static void note_store(struct flannel_node *node, struct flannel_error *error)
 		fl_node_consider_snapshot(node);
 }
 
+/* why there is no lease yet; it is tried again */
+static void note_failure(struct flannel_node *node, struct flannel_error *error)
+{
+	if (node->state != FLANNEL_NODE_CONFIG && node->state != FLANNEL_NODE_LEASE)
+		return;
+	flannel_error_ref(error);
+	flannel_error_unref(node->error);
+	node->error = error;
+}
+
 /* news of the request about the lease and the peers */
 static int on_news(void *userdata, struct flannel_request *request, const struct fl_request_news *news,
 		   struct flannel_error **ret_error)
@@ -74,6 +84,8 @@ static int on_news(void *userdata, struct flannel_request *request, const struct
 		fl_node_fail(node, news->error);
 		return 0;
 	}
+	if (news->report == FL_REQUEST_FAILED)
+		note_failure(node, news->error);
 	fl_request_emit(node->context, node, node->userdata, news);
 	switch (news->report) {
 	case FL_REQUEST_RESTORED:

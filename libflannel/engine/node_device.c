@@ -72,13 +72,31 @@ static void keep_mac(const struct flannel_node *node, const struct fl_device *de
 		       flannel_error_get_message(error));
 }
 
-/* The MAC address that peers know the device by: the one it has, had before a reboot, or a new one. */
+/* the MAC address that the store tells peers whatever the node does: 1, 0 if it leaves that to the node */
+static int find_assigned_mac(const struct flannel_node *node, struct fl_device *device,
+			     struct flannel_error **ret_error)
+{
+	FL_CLEANUP(flannel_lease_unrefp) struct flannel_lease *lease = NULL;
+	const char *data;
+	int r;
+
+	if (fl_store_get_assigned(node->store, &node->underlay.public_ip, &node->underlay.public_ip6, &lease) <= 0)
+		return 0;
+	data = flannel_lease_get_backend_data(lease, device->family);
+	r = data ? fl_vxlan_parse_data(data, device->mac, ret_error) : 0;
+	return r < 0 || !data ? r : 1;
+}
+
+/* The MAC address that peers know the device by: the one that the store says, the one it has, had before a reboot, or a new one. */
 static int find_mac(const struct flannel_node *node, struct fl_rtnl *rtnl, struct fl_device *device,
 		    struct flannel_error **ret_error)
 {
 	struct fl_link_info info;
-	int r = fl_link_get(rtnl, device->name, &info, ret_error);
+	int r = find_assigned_mac(node, device, ret_error);
 
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = fl_link_get(rtnl, device->name, &info, ret_error);
 	if (r < 0)
 		return r;
 	if (r > 0 && strcmp(info.kind, "vxlan") == 0 && info.has_mac)

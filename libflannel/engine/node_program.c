@@ -58,6 +58,27 @@ static int set_networks(struct flannel_node *node, const struct flannel_netconf 
 	return 0;
 }
 
+/* a store in which somebody else says who has which subnet must know this node: what it says counts from the first step on */
+static int check_assigned(struct flannel_node *node, struct flannel_error **ret_error)
+{
+	const struct flannel_prefix *ip = &node->underlay.public_ip, *ip6 = &node->underlay.public_ip6;
+	char text[FLANNEL_PREFIX_STRLEN];
+	struct flannel_lease *lease;
+
+	if (!fl_store_assigns(node->store))
+		return 0;
+	if (fl_store_get_assigned(node->store, ip, ip6, &lease) > 0) {
+		flannel_lease_unref(lease);
+		return 0;
+	}
+	/* as long as nothing is set by way of it, nothing has to follow it */
+	fl_node_forget_underlay(node);
+	return fl_error_set_retryable(ret_error, -ENODATA, "store", "waiting for it",
+				      "no lease for the address %s in %s",
+				      flannel_prefix_format_address(ip->family ? ip : ip6, text, sizeof(text)),
+				      fl_store_get_identity(node->store));
+}
+
 /* which backend, and its settings */
 static int choose_backend(struct flannel_node *node, struct flannel_netconf *netconf, struct flannel_error **ret_error)
 {
@@ -104,6 +125,8 @@ int fl_node_configure(struct flannel_node *node, struct flannel_error **ret_erro
 	if (r >= 0)
 		r = fl_node_choose_underlay(node, netconf, ret_error);
 	if (r >= 0)
+		r = check_assigned(node, ret_error);
+	if (r >= 0)
 		r = fl_node_register_devices(node, ret_error);
 	if (r >= 0)
 		r = fl_node_set_identity(node, ret_error);
@@ -114,6 +137,7 @@ int fl_node_configure(struct flannel_node *node, struct flannel_error **ret_erro
 		r = fl_nft_start(nft, ret_error);
 	if (r < 0)
 		return r;
+	node->error = flannel_error_unref(node->error);
 	node->state = FLANNEL_NODE_LEASE;
 	return 0;
 }

@@ -174,8 +174,11 @@ static void acquire(struct flannel_request *request)
 		r = remove_own(request, other, &error);
 	else if (same)
 		r = take_over(request, same, &error);
-	else if (other && !request->had_lease)
+	else if (other && (!request->had_lease || fl_store_assigns(request->store)))
 		r = take_over(request, other, &error);
+	else if (fl_store_assigns(request->store))
+		r = fl_error_set_retryable(&error, -ENODATA, AREA, "the store has no lease for this node's address",
+					   "take a lease");
 	else
 		r = create_lease(request, &error);
 	if (r < 0)

@@ -61,6 +61,9 @@ void fl_request_note_own(struct flannel_request *request, struct flannel_lease *
 {
 	struct fl_peer *peer = fl_peers_find(&request->own, lease);
 
+	/* what could not be had may be had now */
+	if (!peer && request->step == STEP_ACQUIRING && !request->pending && request->n_failures > 0)
+		fl_source_set_deadline(request->timer, 0);
 	if (!peer && fl_peers_add(&request->own, lease, &peer, NULL) < 0)
 		return;
 	peer->generation = request->generation;

@@ -117,6 +117,18 @@ int fl_store_claim(struct flannel_store *store, fl_store_fn fn, void *userdata, 
 	return 0;
 }
 
+bool fl_store_assigns(const struct flannel_store *store)
+{
+	return store->impl && store->ops.assigned;
+}
+
+int fl_store_get_assigned(const struct flannel_store *store, const struct flannel_prefix *public_ip,
+			  const struct flannel_prefix *public_ip6, struct flannel_lease **ret_lease)
+{
+	return fl_store_assigns(store) && !store->has_ended &&
+	       store->ops.assigned(store->impl, public_ip, public_ip6, ret_lease) > 0;
+}
+
 /* what a store's function returned: a store of a host may leave the error out */
 static int checked(const struct flannel_store *store, int r, struct flannel_error **ret_error)
 {

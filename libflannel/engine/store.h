@@ -20,6 +20,13 @@ int fl_store_watch(struct flannel_store *store, struct flannel_error **ret_error
 /* which leases it leads to, without secrets; see store/identity.h. A host's store has its name only. Owned by store. */
 const char *fl_store_get_identity(const struct flannel_store *store);
 
+/* does somebody else say which node has which subnet */
+bool fl_store_assigns(const struct flannel_store *store);
+
+/* the lease that such a store has for a node: 1 with a reference, 0 */
+int fl_store_get_assigned(const struct flannel_store *store, const struct flannel_prefix *public_ip,
+			  const struct flannel_prefix *public_ip6, struct flannel_lease **ret_lease);
+
 /* ends the use: no message is delivered any more */
 void fl_store_release(struct flannel_store *store);
 

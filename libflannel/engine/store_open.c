@@ -10,6 +10,10 @@
 
 #include "store/identity.h"
 #include "store/module.h"
+#include "store/static.h"
+
+/* needs no library of its own */
+#define BUILT_IN "static:"
 
 /* a store that could not be opened is tried again after this time, doubling to five seconds */
 #define OPEN_FIRST_NS (500 * FL_NSEC_PER_MSEC)
@@ -65,17 +69,21 @@ static int fill(struct flannel_store *store, const struct flannel_store_ops *ops
 static int open_uri(struct flannel_store *store, const char *uri, struct flannel_error **ret_error)
 {
 	const struct flannel_store_ops *ops;
-	void *impl, *module;
-	int r = fl_store_module_open(store->context->module_dir, uri, &store->context->log, &ops, &impl, &module,
-				     ret_error);
+	void *impl, *module = NULL;
+	int r;
 
+	if (strncmp(uri, BUILT_IN, strlen(BUILT_IN)) == 0 && uri[strlen(BUILT_IN)])
+		r = fl_static_open(uri + strlen(BUILT_IN), &store->context->log, &ops, &impl, ret_error);
+	else
+		r = fl_store_module_open(store->context->module_dir, uri, &store->context->log, &ops, &impl, &module,
+					 ret_error);
 	if (r < 0)
 		return r;
 	r = fill(store, ops, impl, module, ret_error);
-	if (r < 0) {
+	if (r < 0)
 		ops->free(impl);
+	if (r < 0 && module)
 		dlclose(module);
-	}
 	return r;
 }
 
@@ -228,7 +236,8 @@ int flannel_store_new(struct flannel_context *context, const struct flannel_stor
 
 	if (!context || !ops || !ret_store)
 		return fl_error_set(ret_error, -EINVAL, "argument", "a parameter is NULL", "make a store");
-	r = fl_options_copy(&copy, sizeof(copy), sizeof(copy), ops, "flannel_store_ops", ret_error);
+	r = fl_options_copy(&copy, sizeof(copy), offsetof(struct flannel_store_ops, assigned), ops, "flannel_store_ops",
+			    ret_error);
 	if (r < 0)
 		return r;
 	if (!ops_complete(&copy))

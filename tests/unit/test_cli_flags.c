@@ -360,6 +360,8 @@ Test(cli_flags, the_store_follows_from_flags_and_environment)
 		{{"--store=etcd"}, NULL, 0, OPTIONS_STORE_ETCD, {NULL}},
 		{{"--store=kube"}, NULL, 0, OPTIONS_STORE_KUBE, {NULL}},
 		{{"--store-path=/x"}, NULL, 0, OPTIONS_STORE_EMBEDDED, {NULL}},
+		{{"--store=static", "--store-path=/x"}, NULL, 0, OPTIONS_STORE_STATIC, {NULL}},
+		{{"--store=static"}, NULL, -EINVAL, 0, {"--store=static", "--store-path"}},
 		{{"--kube-subnet-mgr"}, NULL, 0, OPTIONS_STORE_KUBE, {NULL}},
 		{{"--kube-subnet-mgr=false"}, NULL, 0, OPTIONS_STORE_EMBEDDED, {NULL}},
 		{{"--kube-subnet-mgr", "--store=kube"}, NULL, 0, OPTIONS_STORE_KUBE, {NULL}},

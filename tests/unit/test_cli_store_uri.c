@@ -17,6 +17,7 @@ Test(cli_store_uri, is_what_the_flags_say)
 	} cases[] = {
 		{{NULL}, OPTIONS_STORE_EMBEDDED, "embedded:/var/lib/flannel/leases.db"},
 		{{"--store-path=/x y"}, OPTIONS_STORE_EMBEDDED, "embedded:/x y"},
+		{{"--store=static", "--store-path=/x y?"}, OPTIONS_STORE_STATIC, "static:/x y?"},
 		{{"--store=etcd"},
 		 OPTIONS_STORE_ETCD,
 		 "etcd:http://127.0.0.1:4001,http://127.0.0.1:2379?prefix=/coreos.com/network"},
