@@ -4,7 +4,7 @@ import base64, json, os, shutil, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "kube"))
 from client import PREFIX, ApiServer, annotations, node  # noqa: E402
-from lab import CONFIG, Daemon, Lab, equal, shell  # noqa: E402
+from lab import CONFIG, Daemon, Lab, Node, equal, shell  # noqa: E402
 
 TOKEN = "token-one"
 ADMIN_TOKEN = "token-of-the-administrator"
@@ -23,6 +23,35 @@ def make_certificates(directory, address):
               "-out", f"{directory}/{name}.csr")
         shell("openssl", "x509", "-req", "-in", f"{directory}/{name}.csr", "-CA", f"{directory}/ca.pem", "-CAkey", f"{directory}/ca.key", "-CAcreateserial",
               "-days", "2", "-extfile", f"{directory}/{name}.ext", "-out", f"{directory}/{name}.pem")
+
+
+def in_vxlan(mac):
+    """backend-data of vxlan"""
+    return json.dumps({"VNI": 1, "VtepMAC": mac}, separators=(",", ":"))
+
+
+class KubeNode(Node):
+    """A node on the wire, and what vxlan has on it."""
+
+    def __init__(self, lab, name, *addresses):
+        super().__init__(lab, name, *addresses)
+        plain = [a.split("/")[0] for a in addresses]
+        self.address = next((a for a in plain if ":" not in a), None)
+        self.address6 = next((a for a in plain if ":" in a), None)
+
+    def mac(self, device):
+        return json.loads(self.ip("-j", "link", "show", "dev", device))[0]["address"]
+
+    def neighbours(self, device="flannel.1"):
+        found = json.loads(self.run("ip", "-4", "-j", "neigh", "show", "dev", device) or "[]")
+        return [(e["dst"], e["lladdr"]) for e in found if "PERMANENT" in e["state"]]
+
+    def fdb(self, device="flannel.1"):
+        return [(e["mac"], e["dst"]) for e in json.loads(self.run("bridge", "-j", "fdb", "show", "dev", device) or "[]")]
+
+    def forget_state(self):
+        """What a pod without a directory of the host's loses when it is replaced."""
+        shutil.rmtree(os.path.join(self.dir, "state"))
 
 
 class KubeLab(Lab):
@@ -53,6 +82,9 @@ class KubeLab(Lab):
             self.__exit__(*sys.exc_info())
             raise
         return self
+
+    def node(self, name, *addresses):
+        return KubeNode(self, name, *addresses)
 
     def wire_up(self, ns, end, address):
         shell("ip", "-n", ns, "link", "set", "lo", "up")
@@ -189,4 +221,4 @@ def in_cluster(lab, directory):
             "env": {"KUBERNETES_SERVICE_HOST": lab.address, "KUBERNETES_SERVICE_PORT": "6443", "KUBERNETES_PORT": f"tcp://{lab.address}:6443"}}
 
 
-__all__ = ["KubeLab", "annotations", "node", "start", "in_cluster"]
+__all__ = ["PREFIX", "KubeLab", "annotations", "node", "start", "in_cluster", "in_vxlan"]

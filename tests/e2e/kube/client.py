@@ -35,6 +35,10 @@ class ApiServer:
             raise ServerError(f"{command}: {answer['error']}")
         return answer
 
+    def wait(self, **more):
+        """Until such a request came, and, with code, was answered."""
+        return self.do("await", **more)["requests"]
+
     def __getattr__(self, command):
         return lambda **more: self.do(command, **more)
 

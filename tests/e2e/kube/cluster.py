@@ -200,11 +200,12 @@ class Cluster:
             return self.store(name, whole)
 
     def fill(self, template, count, first=1):
-        """Many nodes at once. In strings @N@ is the number, @HI@ and @LO@ its upper and lower byte."""
+        """Many nodes at once. In strings @N@ is the number, @HI@ and @LO@ its upper and lower byte, @HOST@ one of 250 hosts."""
         text = json.dumps(template)
         with self.changed:
             for n in range(first, first + count):
-                self.put(json.loads(text.replace("@N@", str(n)).replace("@HI@", str(n >> 8)).replace("@LO@", str(n & 255))))
+                self.put(json.loads(text.replace("@N@", str(n)).replace("@HI@", str(n >> 8)).replace("@LO@", str(n & 255))
+                                    .replace("@HOST@", str(2 + n % 250))))
 
     def delete(self, name):
         with self.changed:

@@ -43,7 +43,7 @@ class Control:
         self.cluster.put(node)
 
     def do_fill(self, template, count, first=1):
-        """Many nodes: @N@, @HI@ and @LO@ in the template's strings stand for the number and its bytes."""
+        """Many nodes: @N@, @HI@, @LO@ and @HOST@ in the template's strings stand for the number, its bytes, and 2 to 251."""
         self.cluster.fill(template, count, first)
 
     def do_patch(self, name, patch):
