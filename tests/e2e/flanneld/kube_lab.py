@@ -196,6 +196,8 @@ class KubeLab(Lab):
 def yaml(value, indent=0):
     """In block style, as kubeadm and friends write it."""
     pad = "  " * indent
+    if not isinstance(value, (dict, list)):
+        return f"{pad}{scalar(value)}\n"
     if isinstance(value, dict):
         return "".join(f"{pad}{k}:" + (f" {scalar(v)}\n" if not isinstance(v, (dict, list)) or not v else "\n" + yaml(v, indent + 1)) for k, v in value.items())
     return "".join(f"{pad}- " + yaml(v, indent + 1).lstrip() for v in value)
