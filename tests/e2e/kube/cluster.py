@@ -200,12 +200,13 @@ class Cluster:
             return self.store(name, whole)
 
     def fill(self, template, count, first=1):
-        """Many nodes at once. In strings @N@ is the number, @HI@ and @LO@ its upper and lower byte, @HOST@ one of 250 hosts."""
+        """Many nodes at once. In strings @N@ is the number, @HI@ and @LO@ its upper and lower byte, @HOST@ one of 250 hosts,
+        @MAC@ a MAC address."""
         text = json.dumps(template)
         with self.changed:
             for n in range(first, first + count):
-                self.put(json.loads(text.replace("@N@", str(n)).replace("@HI@", str(n >> 8)).replace("@LO@", str(n & 255))
-                                    .replace("@HOST@", str(2 + n % 250))))
+                values = {"@N@": n, "@HI@": n >> 8, "@LO@": n & 255, "@HOST@": 2 + n % 250, "@MAC@": f"02:aa:00:00:{n >> 8:02x}:{n & 255:02x}"}
+                self.put(json.loads(re.sub("@[A-Z]+@", lambda found: str(values[found.group()]), text)))
 
     def delete(self, name):
         with self.changed:
@@ -263,6 +264,16 @@ class Cluster:
         """A new watch cache, as after a restart: older changes are gone."""
         with self.changed:
             self.node_rv = self.cache_from = self.rv
+
+    def restore(self, back):
+        """etcd was restored from a copy: versions are lower than what was told before, and nothing is known of the past."""
+        with self.changed:
+            self.rv = max(1, self.rv - back)
+            self.events.clear()
+            for name, node in self.nodes.items():
+                node["metadata"] = dict(node["metadata"], resourceVersion=str(self.rv))
+                self.encoded[name] = self.encode(node)
+            self.node_rv = self.cache_from = self.compacted = self.rv
 
     # --- what is asked
 

@@ -43,7 +43,7 @@ class Control:
         self.cluster.put(node)
 
     def do_fill(self, template, count, first=1):
-        """Many nodes: @N@, @HI@, @LO@ and @HOST@ in the template's strings stand for the number, its bytes, and 2 to 251."""
+        """Many nodes: @N@, @HI@, @LO@, @HOST@ and @MAC@ in the template's strings stand for the number, its bytes, 2 to 251, a MAC address."""
         self.cluster.fill(template, count, first)
 
     def do_patch(self, name, patch):
@@ -105,6 +105,10 @@ class Control:
         """The watch cache is new: watches from before get 410. Those that are going on do."""
         self.cluster.bump()
         self.cluster.forget()
+
+    def do_restore(self, back=500):
+        """All versions are lower than they were, as after etcd was restored from a copy."""
+        self.cluster.restore(back)
 
     def do_prebuild(self):
         """Makes the answer to a list from the cache, so that the first one does not take longer."""
