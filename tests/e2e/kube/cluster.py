@@ -3,7 +3,7 @@
 
 Every method that changes something wakes whoever waits for `changed`, which is the lock, too.
 """
-import base64, hashlib, json, re, threading, uuid
+import base64, hashlib, json, random, re, threading, uuid
 
 CREATED = "2026-01-02T03:04:05Z"
 HISTORY = 100_000  # changes that are remembered at most
@@ -66,20 +66,19 @@ def image(number):
     return {"names": [f"registry.example/team-{number % 7}/app@sha256:{digest}", f"registry.example/team-{number % 7}/app:{number}"], "sizeBytes": 1000 * number + 7}
 
 
-class Padding:
-    """Images that make a node as large as is wanted, the same list for nodes of one size."""
+POOL = [image(n) for n in range(400)]
+POOL_SIZES = [len(compact(one)) + 1 for one in POOL]
 
-    def __init__(self):
-        self.lists = {0: []}
 
-    def images(self, n_bytes):
-        if n_bytes not in self.lists:
-            images, size = [], 0
-            while size < n_bytes:
-                images.append(image(len(images)))
-                size += len(compact(images[-1])) + 1
-            self.lists[n_bytes] = images
-        return self.lists[n_bytes]
+def images(name, n_bytes):
+    """Images that make a node as large as is wanted: each node has others of the cluster's, so that a list does not compress better than a real one."""
+    order, chosen = random.Random(name).sample(range(len(POOL)), len(POOL)), []
+    for n in order:
+        if n_bytes <= 0:
+            break
+        chosen.append(POOL[n])
+        n_bytes -= POOL_SIZES[n]
+    return chosen
 
 
 def check_annotations(annotations):
@@ -149,7 +148,6 @@ class Cluster:
         self.window = HISTORY
         self.nodes, self.encoded, self.pods = {}, {}, {}
         self.events = []  # (rv, type, name, node's bytes, bytes before)
-        self.padding = Padding()
         self.node_bytes = 0  # of nodes that are put
 
     # --- what is kept
@@ -196,7 +194,7 @@ class Cluster:
             whole = {"metadata": metadata | node["metadata"], "spec": dict(node.get("spec") or {}), "status": status | (node.get("status") or {})}
             base = len(self.encode(whole)) + 40
             if self.node_bytes > base and "images" not in whole["status"]:
-                whole["status"]["images"] = self.padding.images(self.node_bytes - base)
+                whole["status"]["images"] = images(name, self.node_bytes - base)
             return self.store(name, whole)
 
     def fill(self, template, count, first=1):
@@ -264,16 +262,6 @@ class Cluster:
         """A new watch cache, as after a restart: older changes are gone."""
         with self.changed:
             self.node_rv = self.cache_from = self.rv
-
-    def restore(self, back):
-        """etcd was restored from a copy: versions are lower than what was told before, and nothing is known of the past."""
-        with self.changed:
-            self.rv = max(1, self.rv - back)
-            self.events.clear()
-            for name, node in self.nodes.items():
-                node["metadata"] = dict(node["metadata"], resourceVersion=str(self.rv))
-                self.encoded[name] = self.encode(node)
-            self.node_rv = self.cache_from = self.compacted = self.rv
 
     # --- what is asked
 
