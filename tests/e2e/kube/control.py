@@ -139,9 +139,7 @@ class Control:
         """Ports closed, connections ended: as if the server were not running."""
         for listener in self.server.listeners:
             listener.close()
-        for connection in list(self.server.connections):
-            connection.close(reset)
-        self.do_end_watches("cut")
+        self.do_disconnect(reset)
 
     def do_start(self, fresh=True):
         """Runs again; fresh: with a new watch cache, as a restarted server has it."""
@@ -159,6 +157,12 @@ class Control:
             held, self.server.held = self.server.held, []
             for connection in held:
                 connection.thread.start()
+
+    def do_disconnect(self, reset=False):
+        """All connections end, in the middle of whatever it is; those with nothing to do, too."""
+        for connection in list(self.server.connections):
+            connection.close(reset)
+        self.do_end_watches("cut")
 
     def do_silence(self):
         """Nothing is answered and sent any more; connections stay."""
