@@ -197,6 +197,8 @@ static unsigned int masquerade_flags(const struct options *options)
 {
 	unsigned int flags = options->iptables_forward_rules ? FLANNEL_MASQUERADE_FORWARD : 0;
 
+	if (options->observer)
+		return 0;
 	if (options->ip_masq)
 		flags |= FLANNEL_MASQUERADE_SNAT;
 	if (options->ip_masq && options->ip_masq_fully_random_disable)
@@ -221,6 +223,7 @@ static int start_node(struct daemon *daemon, struct flannel_error **ret_error)
 		.blackhole_route = options->ip_blackhole_route,
 		.subnet_file = options->subnet_file,
 		.state_dir = options->state_dir,
+		.observer = options->observer,
 		.ipmasq_value = options->ip_masq,
 		.renew_margin_sec = (uint32_t)options->subnet_lease_renew_margin * 60,
 	};
@@ -268,7 +271,7 @@ static int start(struct daemon *daemon, struct flannel_error **ret_error)
 {
 	const struct instance_paths paths = {
 		.state_dir = daemon->options->state_dir,
-		.subnet_file = daemon->options->subnet_file,
+		.subnet_file = daemon->options->observer ? NULL : daemon->options->subnet_file,
 		.socket = daemon->options->socket,
 	};
 	int r = instance_claim(&paths, &daemon->instance, ret_error);
@@ -409,7 +412,7 @@ static int serve(const struct options *options, const struct logger *logger)
 		.logger = logger,
 		.instance = INSTANCE_NONE,
 		.source = {.store_path = options->store_path,
-			   .subnet_file = options->subnet_file,
+			   .subnet_file = options->observer ? NULL : options->subnet_file,
 			   .ip_masq = options->ip_masq,
 			   .started_ns = now_ns()},
 		.service = {.socket = getenv("NOTIFY_SOCKET"), .logger = logger},

@@ -236,7 +236,8 @@ int instance_claim(const struct instance_paths *paths, struct instance *ret_inst
 	r = lock_state_dir(paths->state_dir, &instance.state_lock, ret_error);
 	if (r < 0)
 		return r;
-	r = lock_beside(paths->subnet_file, "subnet-file", &instance.subnet_lock, ret_error);
+	if (paths->subnet_file)
+		r = lock_beside(paths->subnet_file, "subnet-file", &instance.subnet_lock, ret_error);
 	if (r < 0)
 		return r;
 	if (*paths->socket) {

@@ -14,9 +14,10 @@
  * The store is not among them: many daemons may share it.
  */
 struct instance_paths {
-	const char *state_dir;   /* made with mode 0700; locked by the file "lock" in it */
-	const char *subnet_file; /* its directory is made with mode 0755; locked by ".NAME.lock" beside it */
-	const char *socket;      /* likewise, and bound with mode 0600; "" for none */
+	const char *state_dir; /* made with mode 0700; locked by the file "lock" in it */
+	const char
+		*subnet_file; /* NULL: none; its directory is made with mode 0755; locked by ".NAME.lock" beside it */
+	const char *socket;   /* likewise, and bound with mode 0600; "" for none */
 };
 
 struct instance {

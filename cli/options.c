@@ -57,6 +57,8 @@ static const struct flag table[] = {
 	{"store-path", FLAG_STRING, 0, AT(store_path), "/var/lib/flannel/leases.db",
 	 "file of the embedded or the static store"},
 	{"state-dir", FLAG_STRING, 0, AT(state_dir), "/var/lib/flannel", "directory for this daemon's own state"},
+	{"observer", FLAG_BOOL, 0, AT(observer), "false",
+	 "only routes to the pods of the others: no lease, no rules, no subnet file"},
 	{"socket", FLAG_STRING, 0, AT(socket), "/run/flannel/flanneld.sock", "control socket; \"\" for none"},
 	{"route-protocol", FLAG_INT, 0, AT(route_protocol), "241",
 	 "tag of this daemon's routes, 5 to 255; two daemons in one namespace need two"},

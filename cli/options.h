@@ -58,6 +58,7 @@ struct options {
 	const char *store_path;
 	const char *state_dir;
 	const char *socket;
+	bool observer;
 	int64_t route_protocol;
 
 	struct flag_set flags;

@@ -136,6 +136,16 @@ static int check_store(const struct options *options, struct flannel_error **ret
 		      "leases in Kubernetes are not supported by this version");
 }
 
+/* an observer sets nothing of what these ask for */
+static int check_observer(const struct options *options, struct flannel_error **ret_error)
+{
+	if (options->observer && (options->ip_masq || options->ip_blackhole_route))
+		return refuse(ret_error, -EINVAL, "--observer",
+			      options->ip_masq ? "it sets no rules: give it or --ip-masq, not both"
+					       : "it has no subnet: give it or --ip-blackhole-route, not both");
+	return 0;
+}
+
 int options_check(const struct options *options, struct flannel_error **ret_error)
 {
 	int r = check_range(options->subnet_lease_renew_margin, 1, 1439, "--subnet-lease-renew-margin", ret_error);
@@ -148,6 +158,8 @@ int options_check(const struct options *options, struct flannel_error **ret_erro
 		r = check_path(options->state_dir, "--state-dir", ret_error);
 	if (r == 0)
 		r = check_path(options->store_path, "--store-path", ret_error);
+	if (r == 0)
+		r = check_observer(options, ret_error);
 	if (r == 0)
 		r = check_store(options, ret_error);
 	return r;

@@ -209,10 +209,12 @@ static int fill_fields(struct table *table, struct json_object *status)
 	if (r == 0)
 		r = add_network(table, get(status, "network"));
 	if (r == 0)
-		r = add_lease(table, get(status, "lease"));
+		r = json_object_get_boolean(get(status, "observer"))
+			    ? add_field(table, "lease", "none: this is an observer")
+			    : add_lease(table, get(status, "lease"));
 	if (r == 0)
 		r = add_underlay(table, status);
-	if (r == 0)
+	if (r == 0 && !json_object_get_boolean(get(status, "observer")))
 		r = add_field(table, "subnet file", "%s", get_text(status, "subnet_file"));
 	if (r == 0)
 		r = add_store(table, get(status, "store"));

@@ -72,6 +72,9 @@ static bool find_unfitness(const struct status_source *source, char *reason, siz
 	const struct flannel_lease *lease = flannel_node_get_lease(source->node);
 	int64_t expires_sec = flannel_lease_get_expires_sec(lease);
 
+	/* an observer has neither lease nor subnet file */
+	if (!source->subnet_file)
+		return false;
 	if (!lease)
 		(void)snprintf(reason, size, "the lease is lost");
 	else if (expires_sec && expires_sec <= time(NULL))
@@ -390,6 +393,7 @@ char *status_format(const struct status_source *source, size_t *ret_len)
 	json_builder_bool(&builder, object, "ready", health == STATUS_OK || health == STATUS_DEGRADED);
 	json_builder_text(&builder, object, "health", health_words[health]);
 	json_builder_text(&builder, object, "reason", reason);
+	json_builder_bool(&builder, object, "observer", !source->subnet_file);
 	json_builder_bool(&builder, object, "synced", flannel_node_is_synced(source->node));
 	if (flannel_node_get_snapshot_sec(source->node))
 		json_builder_time(&builder, object, "snapshot", flannel_node_get_snapshot_sec(source->node));

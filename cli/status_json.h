@@ -16,7 +16,7 @@ struct status_source {
 	const struct flannel_node *node;
 	const char *store_name;
 	const char *store_path;
-	const char *subnet_file;
+	const char *subnet_file; /* NULL: an observer's, which has none */
 	bool ip_masq;
 	bool was_ready;                    /* the node was ready before */
 	uint64_t started_ns;               /* CLOCK_BOOTTIME */

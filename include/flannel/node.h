@@ -70,6 +70,9 @@ enum flannel_node_state {
  * @interface_can_reach: address, tried last: the interface by which the kernel would send there; NULL for none.
  * @blackhole_route:  non-zero: what is sent to a pod of this node that is not there is dropped, not sent on to the default route, by
  *                    a blackhole route for each own subnet. Its metric is higher than that of any bridge's route.
+ * @observer:         non-zero: no lease, no rules (.masquerade and .blackhole_route have to be 0), no subnet file, only routes to the pods of the peers, for a machine that
+ *                    has to reach pods and has none, such as a gateway or a monitor. Its peers need not know of it, so this goes with
+ *                    backends of plain routes only (host-gw): others fail with -EOPNOTSUPP.
  */
 struct flannel_node_options {
 	size_t size;
@@ -88,6 +91,7 @@ struct flannel_node_options {
 	size_t n_interface_regexes;
 	const char *interface_can_reach;
 	int blackhole_route;
+	int observer;
 };
 
 /**

@@ -92,6 +92,7 @@ static int on_news(void *userdata, struct flannel_request *request, const struct
 		fl_node_use_snapshot(node);
 		fl_node_program(node);
 		break;
+	case FL_REQUEST_LISTED:
 	case FL_REQUEST_ACQUIRED:
 		fl_node_leave_snapshot(node);
 		fl_node_program(node);
@@ -123,7 +124,7 @@ static void on_retry(void *userdata, uint32_t events)
 	struct flannel_node *node = userdata;
 
 	(void)events;
-	if (flannel_request_get_lease(node->request))
+	if (node->is_observer || flannel_request_get_lease(node->request))
 		fl_node_program(node);
 	else
 		node->is_programming = false;
@@ -160,6 +161,11 @@ static int check_options(const struct flannel_node_options *options, struct flan
 		return fl_error_set(ret_error, -EINVAL, "argument", "expected a path", "subnet_file is \"\"");
 	if (options->state_dir && !*options->state_dir)
 		return fl_error_set(ret_error, -EINVAL, "argument", "expected a path", "state_dir is \"\"");
+	if (options->observer && (options->masquerade || options->blackhole_route))
+		return fl_error_set(ret_error, -EINVAL, "argument",
+				    "an observer sets neither rules nor routes of its own",
+				    "observer is %d, masquerade 0x%x, blackhole_route %d", options->observer,
+				    options->masquerade, options->blackhole_route);
 	if (options->n_interfaces && !options->interfaces)
 		return fl_error_set(ret_error, -EINVAL, "argument", "expected an array",
 				    "interfaces is NULL, n_interfaces %zu", options->n_interfaces);
@@ -189,6 +195,7 @@ static int copy_options(struct flannel_node *node, const struct flannel_node_opt
 		r = copy_text(&node->state_dir, options->state_dir, ret_error);
 	node->masquerade = options->masquerade;
 	node->ipmasq_value = options->ipmasq_value != 0;
+	node->is_observer = options->observer != 0;
 	node->blackhole_route = options->blackhole_route != 0;
 	node->lease_sec = options->lease_sec;
 	node->renew_margin_sec = options->renew_margin_sec;
@@ -318,7 +325,7 @@ static int read_subnet_file(struct flannel_node *node, struct fl_subnet_choice *
 int flannel_node_start(struct flannel_node *node, struct flannel_error **ret_error)
 {
 	struct fl_request_options options = {0};
-	int r;
+	int r = 0;
 
 	if (!node)
 		return fl_error_set(ret_error, -EINVAL, "argument", "node is NULL", "start a node");
@@ -326,9 +333,11 @@ int flannel_node_start(struct flannel_node *node, struct flannel_error **ret_err
 		return fl_error_set(ret_error, -EALREADY, "node", "it was started before", "start the node");
 	if (node->context->has_node)
 		return fl_error_set(ret_error, -EBUSY, "node", "another node runs in its context", "start the node");
-	r = read_subnet_file(node, &options.previous, ret_error);
+	if (!node->is_observer)
+		r = read_subnet_file(node, &options.previous, ret_error);
 	if (r < 0)
 		return r;
+	options.observes = node->is_observer;
 	options.lease_sec = node->lease_sec;
 	options.renew_margin_sec = node->renew_margin_sec;
 	r = fl_node_open_snapshot(node, ret_error);

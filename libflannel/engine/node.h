@@ -55,6 +55,7 @@ struct flannel_node {
 	char *state_dir;
 	unsigned int masquerade;
 	bool ipmasq_value;
+	bool is_observer; /* has no lease, rules, subnet file: peers' routes only */
 	bool blackhole_route;
 	uint32_t lease_sec;
 	uint32_t renew_margin_sec;

@@ -65,7 +65,7 @@ static int check_assigned(struct flannel_node *node, struct flannel_error **ret_
 	char text[FLANNEL_PREFIX_STRLEN];
 	struct flannel_lease *lease;
 
-	if (!fl_store_assigns(node->store))
+	if (node->is_observer || !fl_store_assigns(node->store))
 		return 0;
 	if (fl_store_get_assigned(node->store, ip, ip6, &lease) > 0) {
 		flannel_lease_unref(lease);
@@ -120,6 +120,12 @@ int fl_node_configure(struct flannel_node *node, struct flannel_error **ret_erro
 		start_over(node);
 	log_config(node, netconf);
 	r = choose_backend(node, netconf, ret_error);
+	if (r >= 0 && node->is_observer && node->facts.n_devices > 0)
+		r = fl_error_set(ret_error, -EOPNOTSUPP, "node",
+				 "its peers send to devices that they know from leases, and an observer has none; the "
+				 "network needs a "
+				 "backend with plain routes (host-gw), or this machine a lease",
+				 "observe a network with backend %s", node->backend->name);
 	if (r >= 0)
 		r = set_networks(node, netconf, ret_error);
 	if (r >= 0)
@@ -192,6 +198,27 @@ static bool is_overdue(struct flannel_node *node)
 	return true;
 }
 
+/* what was programmed is in force */
+static void become_ready(struct flannel_node *node, const struct fl_subnet_choice *subnets, uint32_t mtu)
+{
+	node->is_programming = false;
+	node->programmed = *subnets;
+	node->programmed_mtu = mtu;
+	node->n_failures = 0;
+	node->error = flannel_error_unref(node->error);
+	node->state = FLANNEL_NODE_READY;
+}
+
+/* the same for a node without pods */
+static void finish_observer(struct flannel_node *node)
+{
+	const struct fl_subnet_choice none = {0};
+
+	become_ready(node, &none, node->mtu);
+	fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_NODE_READY, NULL, NULL,
+		      "observing: routes to %zu peers", fl_request_get_peers(node->request)->n_peers);
+}
+
 /* the last step: the file tells the CNI plugin that pods may come */
 static void write_subnet_file(struct flannel_node *node)
 {
@@ -215,12 +242,7 @@ static void write_subnet_file(struct flannel_node *node)
 		retry_or_fail(node, error);
 		return;
 	}
-	node->is_programming = false;
-	node->programmed = subnets;
-	node->programmed_mtu = file.mtu;
-	node->n_failures = 0;
-	node->error = flannel_error_unref(node->error);
-	node->state = FLANNEL_NODE_READY;
+	become_ready(node, &subnets, file.mtu);
 	fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_NODE_READY,
 		      flannel_request_get_lease(node->request), NULL, "wrote %s", node->subnet_file);
 }
@@ -293,6 +315,8 @@ void fl_node_program(struct flannel_node *node)
 		r = send_rules(node, &error);
 	if (r < 0)
 		retry_or_fail(node, error);
+	else if (node->is_observer)
+		finish_observer(node);
 	else if (!node->masquerade)
 		write_subnet_file(node);
 }

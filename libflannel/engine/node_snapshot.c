@@ -39,7 +39,7 @@ static struct fl_snapshot *take_snapshot(const struct flannel_node *node)
 	snapshot->own = flannel_lease_ref(flannel_request_get_lease(node->request));
 	snapshot->written_sec = time(NULL);
 	snapshot->peers = calloc(peers->n_peers + 1, sizeof(struct flannel_lease *));
-	if (!snapshot->store || !snapshot->config || !snapshot->own || !snapshot->peers)
+	if (!snapshot->store || !snapshot->config || !snapshot->peers || (!snapshot->own && !node->is_observer))
 		return NULL;
 	for (; snapshot->n_peers < peers->n_peers; snapshot->n_peers++)
 		snapshot->peers[snapshot->n_peers] = flannel_lease_ref(peers->peers[snapshot->n_peers]->lease);
@@ -122,7 +122,7 @@ static void check_past(struct flannel_node *node)
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 	const struct fl_snapshot *past = node->snapshot.past;
 
-	if (strcmp(past->store, fl_store_get_identity(node->store)) == 0 && past->own) {
+	if (strcmp(past->store, fl_store_get_identity(node->store)) == 0 && !past->own == node->is_observer) {
 		fl_source_set_deadline(node->snapshot.timer, fl_loop_now() + PATIENCE_NS);
 		return;
 	}

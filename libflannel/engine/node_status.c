@@ -54,7 +54,7 @@ struct flannel_lease *flannel_node_get_lease(const struct flannel_node *node)
 int flannel_node_is_synced(const struct flannel_node *node)
 {
 	return node && node->snapshot.is_current && !node->snapshot.is_in_use && !node->store_error &&
-	       node->state != FLANNEL_NODE_FAILED && flannel_request_get_lease(node->request);
+	       node->state != FLANNEL_NODE_FAILED && (node->is_observer || flannel_request_get_lease(node->request));
 }
 
 int64_t flannel_node_get_snapshot_sec(const struct flannel_node *node)

@@ -18,6 +18,7 @@
 enum fl_request_report {
 	FL_REQUEST_CONFIG,   /* the configuration is known: set the identity now, or return negative to stop */
 	FL_REQUEST_RESTORED, /* lease: as fl_request_restore() was told; the store does not answer */
+	FL_REQUEST_LISTED,   /* instead of a lease: all peers that there are now have been told */
 	FL_REQUEST_ACQUIRED, /* lease */
 	FL_REQUEST_RENEWED,  /* lease */
 	FL_REQUEST_LOST, /* lease: the old one; asked for again unless it was released, or in place of a restored one */
@@ -53,6 +54,7 @@ struct fl_request_options {
 	uint32_t lease_sec;
 	uint32_t renew_margin_sec; /* 0: the default */
 	struct fl_subnet_choice previous;
+	bool observes; /* wants no lease, only to know the peers */
 };
 
 /* claims the store and begins at the next dispatch */
@@ -71,7 +73,7 @@ int fl_request_set_identity(struct flannel_request *request, const struct fl_ide
 /* what a node knew when it ran last */
 struct fl_request_past {
 	const char *config;
-	struct flannel_lease *own;
+	struct flannel_lease *own; /* NULL: of one that observes */
 	struct flannel_lease *const *peers;
 	size_t n_peers;
 };

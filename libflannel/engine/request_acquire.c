@@ -263,6 +263,7 @@ void fl_request_proceed(struct flannel_request *request)
 	case STEP_RELEASING:
 		release_again(request);
 		break;
+	case STEP_OBSERVING:
 	case STEP_ENDED:
 		break;
 	}

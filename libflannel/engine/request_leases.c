@@ -192,6 +192,10 @@ void fl_request_end_snapshot(struct flannel_request *request)
 			lose_own(request, request->own.peers[i]->lease);
 	}
 	request->has_snapshot = true;
-	if (request->step == STEP_SNAPSHOT)
+	if (request->step != STEP_SNAPSHOT)
+		return;
+	if (request->options.observes)
+		fl_request_observe(request);
+	else
 		fl_request_proceed(request);
 }

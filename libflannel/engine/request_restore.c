@@ -9,12 +9,12 @@
 
 bool fl_request_is_restored(const struct flannel_request *request)
 {
-	return request && request->restored;
+	return request && request->is_restored;
 }
 
 bool fl_request_confirms_config(const struct flannel_request *request, const struct flannel_netconf *netconf)
 {
-	return request->restored && flannel_netconf_equal(request->netconf, netconf);
+	return request->is_restored && flannel_netconf_equal(request->netconf, netconf);
 }
 
 /* have two leases the same subnets */
@@ -29,6 +29,7 @@ void fl_request_end_restored(struct flannel_request *request, const struct flann
 {
 	FL_CLEANUP(flannel_lease_unrefp) struct flannel_lease *lease = FL_TAKE(request->restored);
 
+	request->is_restored = false;
 	if (lease && (!by_now || !has_same_subnets(lease, by_now)))
 		(void)fl_request_report(request, FL_REQUEST_LOST, lease, NULL, NULL, NULL);
 }
@@ -83,21 +84,31 @@ static void restore_peer(struct flannel_request *request, struct flannel_lease *
 		peer->generation = request->generation - 1;
 }
 
+void fl_request_observe(struct flannel_request *request)
+{
+	request->step = STEP_OBSERVING;
+	request->n_failures = 0;
+	fl_request_end_restored(request, NULL);
+	(void)fl_request_report(request, FL_REQUEST_LISTED, NULL, NULL, NULL, NULL);
+}
+
 int fl_request_restore(struct flannel_request *request, const struct fl_request_past *past,
 		       struct flannel_error **ret_error)
 {
 	int r;
 
 	/* a store without a configuration has said so; one that is told to wait has the lease already, or ends */
-	if (request->restored || request->is_watching || request->step > STEP_ACQUIRING || request->had_lease)
+	if (request->is_restored || request->is_watching || request->step > STEP_ACQUIRING || request->had_lease)
 		return 0;
 	r = restore_config(request, past, ret_error);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < past->n_peers && !request->has_snapshot; i++)
 		restore_peer(request, past->peers[i]);
+	request->is_restored = true;
 	request->restored = flannel_lease_ref(past->own);
-	request->options.previous = fl_request_subnets_of(past->own);
+	if (past->own)
+		request->options.previous = fl_request_subnets_of(past->own);
 	(void)fl_request_report(request, FL_REQUEST_RESTORED, past->own, NULL, NULL, NULL);
 	return 1;
 }

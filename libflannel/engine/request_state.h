@@ -14,6 +14,7 @@ enum fl_request_step {
 	STEP_HELD,
 	STEP_RENEWING,
 	STEP_RELEASING,
+	STEP_OBSERVING, /* knows the peers, and wants no lease */
 	STEP_ENDED
 };
 
@@ -50,6 +51,7 @@ struct flannel_request {
 	struct flannel_lease *lease;    /* held, or being written */
 	struct flannel_lease *renewal;  /* what is written over the held one */
 	struct flannel_lease *restored; /* counts as held until the store has told better */
+	bool is_restored;
 	struct fl_peers peers;
 	struct fl_peers own; /* leases that the store has for this node's address: at most one, or a leftover */
 	bool is_watching;    /* the store was asked to tell of changes while there was no configuration */
@@ -70,6 +72,9 @@ bool fl_request_confirms_config(const struct flannel_request *request, const str
 
 /* the restored lease counts no longer: reported as LOST unless by_now, which may be NULL, has the same subnets */
 void fl_request_end_restored(struct flannel_request *request, const struct flannel_lease *by_now);
+
+/* the peers are known, and more is not wanted */
+void fl_request_observe(struct flannel_request *request);
 
 /* another node has a lease: if it has the restored one's subnets, that one is lost */
 void fl_request_note_taken(struct flannel_request *request, const struct flannel_lease *lease);

@@ -63,6 +63,36 @@ Test(snapshot, comes_back_as_it_was)
 	cr_expect_eq(fl_snapshot_read(path, &again, NULL), -ENOENT);
 }
 
+/* what no waiting helps against is told at once */
+Test(snapshot, store_that_never_opens)
+{
+	static const struct {
+		const char *uri;
+		int code;
+	} cases[] = {{"", -EINVAL}, {"embedded:", -EINVAL}, {"nowhere:x", -ENOPKG}, {"static:", -EINVAL}};
+	struct flannel_context_options options = {.size = sizeof(options), .module_dir = "/nonexistent"};
+	struct flannel_context *context = NULL;
+	struct flannel_store *store = NULL;
+
+	cr_assert_eq(flannel_context_new(&context, &options, NULL), 0);
+	for (size_t i = 0; i < FL_N_ELEMENTS(cases); i++) {
+		FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+
+		cr_expect_eq(flannel_store_open_later(context, cases[i].uri, &store, &error), cases[i].code, "%s: %s",
+			     cases[i].uri, flannel_error_get_message(error));
+		cr_expect_null(store);
+	}
+	cr_expect_eq(flannel_store_open_later(context, NULL, &store, NULL), -EINVAL);
+	cr_expect_eq(flannel_store_open_later(context, "static:/x", NULL, NULL), -EINVAL);
+	cr_expect_eq(flannel_store_open_later(NULL, "static:/x", &store, NULL), -EINVAL);
+	/* a file that may come: it is a store, which nobody can ask for anything yet */
+	cr_assert_eq(flannel_store_open_later(context, "static:/nonexistent/peers.json", &store, NULL), 1);
+	cr_expect_str_eq(flannel_store_get_name(store), "static");
+	cr_expect_eq(flannel_store_set_config_sync(store, FAKE_CONFIG, 1, NULL), -EAGAIN);
+	flannel_store_unref(store);
+	flannel_context_unref(context);
+}
+
 Test(snapshot, any_part_and_any_other_byte_is_refused)
 {
 	FL_CLEANUP(fl_snapshot_freep) struct fl_snapshot *snapshot = make();
