@@ -24,7 +24,9 @@ void health_answer_readyz(const struct status_source *source, struct http_reply 
 	char text[320];
 
 	if (status_get_health(source, reason, sizeof(reason)) <= STATUS_DEGRADED) {
-		http_reply_text(reply, 200, "flanneld is ready");
+		/* ready all the same, but who looks should know */
+		(void)snprintf(text, sizeof(text), "flanneld is ready: %s", reason);
+		http_reply_text(reply, 200, flannel_node_get_snapshot_sec(source->node) ? text : "flanneld is ready");
 		return;
 	}
 	(void)snprintf(text, sizeof(text), "flanneld is not ready any more: %s", reason);
