@@ -29,7 +29,8 @@ struct fl_node_peer {
 /* what the node last knew, in a file, so that a start finds it while the store does not answer */
 struct fl_node_snapshot {
 	char *path;               /* NULL: nothing is kept */
-	struct fl_snapshot *past; /* of an earlier run, until the store has told better */
+	struct fl_snapshot *past; /* of an earlier run, from when it is needed until the store has told better */
+	bool is_read;             /* past was read, if there was one */
 	struct fl_source *timer;  /* goes by the past, or writes */
 	bool is_in_use;           /* the node goes by the past */
 	bool is_current;          /* the lease is the store's: what changes from here on is kept */
@@ -140,7 +141,7 @@ void fl_node_note_route(struct flannel_node *node, const struct fl_change *chang
 
 void fl_node_forget_leftovers(struct flannel_node *node);
 
-/* reads the snapshot of an earlier run, if there is one of this store that is whole; what is wrong with it is told */
+/* from here on the snapshot of an earlier run is there to be used; what is wrong with it is told once it is needed */
 int fl_node_open_snapshot(struct flannel_node *node, struct flannel_error **ret_error);
 
 /* the store does not answer: goes by the snapshot at the next dispatch, if nothing better is known */

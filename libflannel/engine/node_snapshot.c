@@ -78,18 +78,59 @@ static void drop(struct flannel_node *node, const struct flannel_error *error)
 	node->snapshot.past = fl_snapshot_free(node->snapshot.past);
 }
 
+/* a snapshot that was read: is it of the same leases */
+static void check_past(struct flannel_node *node)
+{
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	const struct fl_snapshot *past = node->snapshot.past;
+	bool is_of_store = strcmp(past->store, fl_store_get_identity(node->store)) == 0;
+
+	if (is_of_store && !past->own == node->is_observer)
+		return;
+	fl_error_set(&error, -ESTALE, "snapshot",
+		     !is_of_store ? "it is of another store"
+		     : past->own  ? "it is of a node with a lease"
+				  : "it is of an observer",
+		     "%s of %s, while the store is %s", node->snapshot.path, past->store,
+		     fl_store_get_identity(node->store));
+	drop(node, error);
+}
+
+/* reads it, now that it is needed: with thousands of peers that takes a while, and most starts need it not */
+static void read_past(struct flannel_node *node)
+{
+	struct fl_node_snapshot *kept = &node->snapshot;
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	int r;
+
+	if (kept->is_read)
+		return;
+	kept->is_read = true;
+	r = fl_snapshot_read(kept->path, &kept->past, &error);
+	if (r >= 0)
+		check_past(node);
+	else if (r != -ENOENT)
+		drop(node, error);
+}
+
 /* goes by the past, if the store has told nothing better */
 static void restore(struct flannel_node *node)
 {
-	const struct fl_snapshot *past = node->snapshot.past;
-	struct fl_request_past known = {.config = past->config, .own = past->own, .n_peers = past->n_peers};
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	const struct fl_snapshot *past;
+	struct fl_request_past known;
 	int r;
 
 	/* it has told its configuration, and is not lost since */
 	if (node->state != FLANNEL_NODE_CONFIG && !node->store_error)
 		return;
+	read_past(node);
+	past = node->snapshot.past;
+	if (!past)
+		return;
+	known = (struct fl_request_past){.config = past->config, .own = past->own};
 	known.peers = past->peers;
+	known.n_peers = past->n_peers;
 	r = fl_request_restore(node->request, &known, &error);
 	if (r >= 0 || node->state == FLANNEL_NODE_FAILED)
 		return;
@@ -112,32 +153,14 @@ static void on_timer(void *userdata, uint32_t events)
 	(void)events;
 	if (node->snapshot.is_current && node->snapshot.is_dirty)
 		write_snapshot(node);
-	else if (node->snapshot.past && !node->snapshot.is_in_use)
+	else if (!node->snapshot.is_current && !node->snapshot.is_in_use)
 		restore(node);
-}
-
-/* a snapshot that was read: is it of the same leases */
-static void check_past(struct flannel_node *node)
-{
-	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
-	const struct fl_snapshot *past = node->snapshot.past;
-
-	if (strcmp(past->store, fl_store_get_identity(node->store)) == 0 && !past->own == node->is_observer) {
-		fl_source_set_deadline(node->snapshot.timer, fl_loop_now() + PATIENCE_NS);
-		return;
-	}
-	fl_error_set(&error, -ESTALE, "snapshot",
-		     past->own ? "it is of another store" : "it is of a node without a lease",
-		     "%s of %s, while the store is %s", node->snapshot.path, past->store,
-		     fl_store_get_identity(node->store));
-	drop(node, error);
 }
 
 int fl_node_open_snapshot(struct flannel_node *node, struct flannel_error **ret_error)
 {
 	struct fl_node_snapshot *kept = &node->snapshot;
-	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
-	int r = 0;
+	int r;
 
 	if (!node->state_dir || kept->path)
 		return 0;
@@ -148,17 +171,13 @@ int fl_node_open_snapshot(struct flannel_node *node, struct flannel_error **ret_
 	r = fl_loop_add_timer(node->context->loop, on_timer, node, &kept->timer, ret_error);
 	if (r < 0)
 		return r;
-	r = fl_snapshot_read(kept->path, &kept->past, &error);
-	if (r >= 0)
-		check_past(node);
-	else if (r != -ENOENT)
-		drop(node, error);
+	fl_source_set_deadline(kept->timer, fl_loop_now() + PATIENCE_NS);
 	return 0;
 }
 
 void fl_node_consider_snapshot(struct flannel_node *node)
 {
-	if (node->snapshot.past && !node->snapshot.is_in_use)
+	if (node->snapshot.timer && !node->snapshot.is_current && !node->snapshot.is_in_use)
 		fl_source_set_deadline(node->snapshot.timer, 0);
 }
 
