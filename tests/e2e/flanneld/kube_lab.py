@@ -10,12 +10,12 @@ TOKEN = "token-one"
 ADMIN_TOKEN = "token-of-the-administrator"
 
 
-def make_certificates(directory, address):
+def make_certificates(directory, *addresses):
     """A CA, one of somebody else, a certificate for the server and one for a client."""
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     for ca in ("ca", "other-ca"):
         shell("openssl", "req", "-x509", *key, "-days", "2", "-subj", f"/CN={ca}", "-keyout", f"{directory}/{ca}.key", "-out", f"{directory}/{ca}.pem")
-    for name, extension in (("server", f"subjectAltName=IP:{address},IP:127.0.0.1,DNS:kubernetes.default.svc\nextendedKeyUsage=serverAuth\n"),
+    for name, extension in (("server", f"subjectAltName={','.join('IP:' + a for a in addresses)},DNS:kubernetes.default.svc\nextendedKeyUsage=serverAuth\n"),
                             ("client", "extendedKeyUsage=clientAuth\n")):
         with open(f"{directory}/{name}.ext", "w") as f:
             f.write(extension)
@@ -56,7 +56,7 @@ class KubeNode(Node):
 
 class KubeLab(Lab):
     """A lab whose leases are in Kubernetes. At its end no request must have been one that a real server refuses."""
-    address = "192.0.2.100"
+    address, address6 = "192.0.2.100", "2001:db8::100"
 
     def __init__(self, config=CONFIG, tls=False, strict=True):
         super().__init__(None)
@@ -69,11 +69,11 @@ class KubeLab(Lab):
             self.server_ns = f"{self.prefix}-api"
             self.namespaces.append(self.server_ns)
             shell("ip", "netns", "add", self.server_ns)
-            self.wire_up(self.server_ns, "w-api", f"{self.address}/24")
+            self.wire_up(self.server_ns, "w-api", f"{self.address}/24", f"{self.address6}/64")
             args = ["--http", f"{self.address}:8080"]
             if self.tls:
-                make_certificates(self.dir, self.address)
-                args += ["--https", f"{self.address}:6443", "--cert", f"{self.dir}/server.pem", "--key", f"{self.dir}/server.key", "--client-ca", f"{self.dir}/ca.pem"]
+                make_certificates(self.dir, self.address, self.address6)
+                args += ["--https", f"{self.address}:6443", "--https", f"[{self.address6}]:6443", "--cert", f"{self.dir}/server.pem", "--key", f"{self.dir}/server.key", "--client-ca", f"{self.dir}/ca.pem"]
             self.api = ApiServer(self.dir, *args, wrap=["ip", "netns", "exec", self.server_ns])
             self.api.set(tokens=[TOKEN], admin_tokens=[ADMIN_TOKEN])
             if self.net_config is not None:
@@ -86,11 +86,12 @@ class KubeLab(Lab):
     def node(self, name, *addresses):
         return KubeNode(self, name, *addresses)
 
-    def wire_up(self, ns, end, address):
+    def wire_up(self, ns, end, *addresses):
         shell("ip", "-n", ns, "link", "set", "lo", "up")
         shell("ip", "-n", self.wire, "link", "add", end, "type", "veth", "peer", "name", "eth0", "netns", ns)
         shell("ip", "-n", self.wire, "link", "set", end, "master", "wire", "up")
-        shell("ip", "-n", ns, "address", "add", address, "dev", "eth0")
+        for address in addresses:
+            shell("ip", "-n", ns, "address", "add", address, "dev", "eth0", *(["nodad"] if ":" in address else []))
         shell("ip", "-n", ns, "link", "set", "eth0", "up")
 
     def __exit__(self, kind=None, *_):
@@ -215,12 +216,12 @@ def start(node, *more, name=None, env=None, url=True, **how):
     return Daemon(node, args, env={"NODE_NAME": name or node.name} | (env or {}), **how)
 
 
-def in_cluster(lab, directory):
+def in_cluster(lab, directory, host=None):
     """For Daemon's wrap and env: what a pod has. The command runs in a mount namespace with the service account where it belongs."""
     target = "/var/run/secrets/kubernetes.io/serviceaccount"
     script = (f'mount -t tmpfs -o mode=755 run /run && mkdir -p {target} && mount --bind "{directory}" {target} && exec "$0" "$@"')
     return {"wrap": ["unshare", "--mount", "sh", "-c", script],
-            "env": {"KUBERNETES_SERVICE_HOST": lab.address, "KUBERNETES_SERVICE_PORT": "6443", "KUBERNETES_PORT": f"tcp://{lab.address}:6443"}}
+            "env": {"KUBERNETES_SERVICE_HOST": host or lab.address, "KUBERNETES_SERVICE_PORT": "6443", "KUBERNETES_PORT": f"tcp://{lab.address}:6443"}}
 
 
 __all__ = ["PREFIX", "KubeLab", "annotations", "node", "start", "in_cluster", "in_vxlan"]
