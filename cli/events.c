@@ -13,6 +13,7 @@ static enum flannel_log_level level_of(const struct events *events, int type)
 	switch (type) {
 	case FLANNEL_EVENT_NODE_FAILED:
 		return FLANNEL_LOG_ERROR;
+	case FLANNEL_EVENT_CONFIG_CHANGED:
 	case FLANNEL_EVENT_LEASE_LOST:
 	case FLANNEL_EVENT_LEASE_FAILED:
 	case FLANNEL_EVENT_STORE_LOST:
@@ -84,6 +85,13 @@ static void set_store_error(struct status_source *source, struct flannel_error *
 	source->store_error = flannel_error_ref(error);
 }
 
+/* keeps what there is to say of another configuration; without an error there is none any more */
+static void note_config(struct status_source *source, const struct flannel_event *event)
+{
+	free(source->config_note);
+	source->config_note = flannel_event_get_error(event) ? strdup(flannel_event_get_text(event)) : NULL;
+}
+
 enum events_result events_handle(struct events *events, const struct flannel_event *event)
 {
 	log_event(events, event);
@@ -91,6 +99,9 @@ enum events_result events_handle(struct events *events, const struct flannel_eve
 	case FLANNEL_EVENT_STORE_LOST:
 		set_store_error(events->source, flannel_event_get_error(event));
 		remember_failure(events->source, event);
+		return EVENTS_GO_ON;
+	case FLANNEL_EVENT_CONFIG_CHANGED:
+		note_config(events->source, event);
 		return EVENTS_GO_ON;
 	case FLANNEL_EVENT_STORE_BACK:
 		set_store_error(events->source, NULL);
@@ -118,4 +129,6 @@ void events_clear(struct events *events)
 	set_store_error(events->source, NULL);
 	free(events->source->last_failure);
 	events->source->last_failure = NULL;
+	free(events->source->config_note);
+	events->source->config_note = NULL;
 }

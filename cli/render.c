@@ -122,6 +122,8 @@ static int add_network(struct table *table, struct json_object *network)
 	for (size_t i = 0; r == 0 && i < array_length(warnings); i++)
 		r = add_field(table, i ? "" : "config warning", "%s",
 			      json_object_get_string(json_object_array_get_idx(warnings, i)));
+	if (r == 0 && get(network, "changed"))
+		r = add_field(table, "config changed", "%s", get_text(network, "changed"));
 	return r;
 }
 

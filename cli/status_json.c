@@ -256,8 +256,9 @@ static void put_family(struct json_builder *builder, struct json_object *object,
 }
 
 /* the network configuration in force, or null */
-static void put_network(struct json_builder *builder, struct json_object *parent, const struct flannel_netconf *netconf)
+static void put_network(struct json_builder *builder, struct json_object *parent, const struct status_source *source)
 {
+	const struct flannel_netconf *netconf = flannel_node_get_netconf(source->node);
 	struct json_object *object = NULL;
 	struct json_object *warnings;
 	const char *warning;
@@ -271,6 +272,7 @@ static void put_network(struct json_builder *builder, struct json_object *parent
 		for (unsigned int i = 0; (warning = flannel_netconf_get_warning(netconf, i)); i++)
 			json_builder_append(builder, warnings, json_object_new_string(warning));
 		json_builder_put(builder, object, "warnings", warnings);
+		json_builder_text(builder, object, "changed", source->config_note);
 	}
 	json_builder_put(builder, parent, "network", object);
 }
@@ -400,7 +402,7 @@ char *status_format(const struct status_source *source, size_t *ret_len)
 	else
 		json_builder_put(&builder, object, "snapshot", NULL);
 	put_store(&builder, object, source);
-	put_network(&builder, object, flannel_node_get_netconf(source->node));
+	put_network(&builder, object, source);
 	put_own_lease(&builder, object, flannel_node_get_lease(source->node));
 	put_underlay(&builder, object, source->node);
 	json_builder_text(&builder, object, "subnet_file", source->subnet_file);

@@ -21,6 +21,7 @@ struct status_source {
 	bool was_ready;                    /* the node was ready before */
 	uint64_t started_ns;               /* CLOCK_BOOTTIME */
 	struct flannel_error *store_error; /* why the store is lost; NULL while it answers */
+	char *config_note;                 /* text of the event that the store has another configuration, or NULL */
 	char *last_failure;                /* text of the latest event that told of a failure, or NULL */
 	int64_t last_failure_sec;          /* when, seconds since the epoch */
 };

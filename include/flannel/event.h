@@ -40,6 +40,8 @@ struct flannel_lease;
  * @FLANNEL_EVENT_UNDERLAY_BACK:  it is fit for use again.
  * @FLANNEL_EVENT_NODE_RESTORED:  the store does not answer at the start: the node goes by what it knew in an earlier run, until
  *                                LEASE_ACQUIRED; that run's own lease attached, and the error of the store, if it said one.
+ * @FLANNEL_EVENT_CONFIG_CHANGED: the network configuration in the store is another one than that in use, which stays in force until
+ *                                the next start; error attached, which names the keys. Without an error: it is the one in use again.
  */
 enum flannel_event_type {
 	FLANNEL_EVENT_LEASE_ACQUIRED = 1,
@@ -58,7 +60,8 @@ enum flannel_event_type {
 	FLANNEL_EVENT_UNDERLAY_CHANGED = 14,
 	FLANNEL_EVENT_UNDERLAY_LOST = 15,
 	FLANNEL_EVENT_UNDERLAY_BACK = 16,
-	FLANNEL_EVENT_NODE_RESTORED = 17
+	FLANNEL_EVENT_NODE_RESTORED = 17,
+	FLANNEL_EVENT_CONFIG_CHANGED = 18
 };
 
 /**

@@ -74,6 +74,20 @@ FLANNEL_PUBLIC const char *flannel_netconf_get_text(const struct flannel_netconf
 FLANNEL_PUBLIC int flannel_netconf_equal(const struct flannel_netconf *a, const struct flannel_netconf *b);
 
 /**
+ * flannel_netconf_get_difference() - in what two configurations differ
+ * @a:     a configuration.
+ * @b:     another one.
+ * @index: 0 for the first.
+ *
+ * Compares as flannel_netconf_equal() does. SubnetLen, SubnetMin and SubnetMax count as they are after defaults, the latter two only
+ * where the network is the same.
+ *
+ * Return: static text, the key of a value that differs, such as "Network"; NULL beyond the last, and for NULL. Since: 0.1.
+ */
+FLANNEL_PUBLIC const char *flannel_netconf_get_difference(const struct flannel_netconf *a,
+							  const struct flannel_netconf *b, unsigned int index);
+
+/**
  * flannel_netconf_get_network() - the cluster's network of one family
  * @netconf:    a configuration.
  * @family:     AF_INET or AF_INET6.

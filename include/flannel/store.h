@@ -97,6 +97,9 @@ struct flannel_store_message {
  *              node with one of the addresses (AF_UNSPEC: none), from the configuration on: 1 with a reference, 0 if there is
  *              none yet. Nodes wait for theirs (FLANNEL_STORE_CONFIG_CHANGED has them ask again), never ask to create one,
  *              take it with update, and follow if it has another subnet. Backend data in it is what peers are told of the node.
+ * @set_config: stores @config over the configuration whose text is @former (NULL: if there is none); answered by one
+ *              FLANNEL_STORE_CONFIG, by -EEXIST with the text that is there if that is another one, or -ENOENT. May be NULL: then the
+ *              configuration cannot be replaced.
  *
  * All functions get the @impl given to flannel_store_new(), never wait, and run in the thread that uses the
  * context. Requests may return a negative errno at once instead of answering.
@@ -118,6 +121,8 @@ struct flannel_store_ops {
 	int (*remove)(void *impl, uint64_t request, struct flannel_lease *lease, struct flannel_error **ret_error);
 	int (*assigned)(void *impl, const struct flannel_prefix *public_ip, const struct flannel_prefix *public_ip6,
 			struct flannel_lease **ret_lease);
+	int (*set_config)(void *impl, uint64_t request, const char *config, const char *former,
+			  struct flannel_error **ret_error);
 };
 
 /**
@@ -172,7 +177,7 @@ FLANNEL_PUBLIC int flannel_store_open_later(struct flannel_context *context, con
 /**
  * flannel_store_new() - use a store that the host brings
  * @context:   context; the store takes a reference.
- * @ops:       copied; every function is needed.
+ * @ops:       copied; every function but .set_config is needed.
  * @impl:      handed to each function; on success the store owns it and ends it with .free.
  * @ret_store: set on success; owned by the caller.
  * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
@@ -224,6 +229,105 @@ FLANNEL_PUBLIC const char *flannel_store_get_name(const struct flannel_store *st
  */
 FLANNEL_PUBLIC int flannel_store_set_config_sync(struct flannel_store *store, const char *config,
 						 unsigned int deadline_ms, struct flannel_error **ret_error);
+
+/**
+ * flannel_store_get_config_sync() - read the network configuration
+ * @store:       a store on which no lease request or node runs.
+ * @deadline_ms: wait at most this long, milliseconds, 1 to 60000.
+ * @ret_config:  set when 1 is returned: the text as it is stored, valid or not; free() it.
+ * @ret_error:   NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * Return: 1, 0 if the store has none, or negative: -EINVAL, -EBUSY, -ETIMEDOUT (retryable), -ENOMEM, and what the store says.
+ * Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_store_get_config_sync(struct flannel_store *store, unsigned int deadline_ms,
+						 char **ret_config, struct flannel_error **ret_error);
+
+/**
+ * flannel_store_replace_config_sync() - put another network configuration in the place of the one that is known
+ * @store:       a store on which no lease request or node runs.
+ * @config:      JSON text of a valid configuration, see flannel_netconf_parse().
+ * @former:      the text that is there now, see flannel_store_get_config_sync(); NULL: there is none.
+ * @deadline_ms: wait at most this long, milliseconds, 1 to 60000.
+ * @ret_error:   NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * What somebody else has stored meanwhile is not overwritten. Nodes that run hear of it (FLANNEL_EVENT_CONFIG_CHANGED) and use it
+ * from their next start on.
+ *
+ * Return: 0, or negative with nothing changed:
+ *   -EINVAL      @config is no valid configuration, or a parameter is NULL or out of range
+ *   -EEXIST      the store has another one than @former
+ *   -EOPNOTSUPP  the store cannot replace it
+ *   -EBUSY       a lease request or node runs on @store
+ *   -ETIMEDOUT   the store did not answer; the configuration may or may not be stored (retryable)
+ *   -ENOMEM, and what the store says.
+ *
+ * Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_store_replace_config_sync(struct flannel_store *store, const char *config,
+						     const char *former, unsigned int deadline_ms,
+						     struct flannel_error **ret_error);
+
+/**
+ * flannel_store_list_leases_sync() - all leases and reservations
+ * @store:       a store on which no lease request or node runs.
+ * @deadline_ms: wait at most this long, milliseconds, 1 to 60000.
+ * @ret_leases:  set on success: by subnets, IPv4 first; NULL if there are none. See flannel_lease_list_free().
+ * @ret_n:       how many.
+ * @ret_error:   NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * Return: 0, or negative: -EINVAL, -EBUSY, -ETIMEDOUT (retryable), -ENOMEM, and what the store says. Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_store_list_leases_sync(struct flannel_store *store, unsigned int deadline_ms,
+						  struct flannel_lease ***ret_leases, size_t *ret_n,
+						  struct flannel_error **ret_error);
+
+/**
+ * flannel_lease_list_free() - done with a list of leases
+ * @leases: a list or NULL.
+ * @n:      how many it has.
+ *
+ * Return: always NULL. Since: 0.1.
+ */
+FLANNEL_PUBLIC struct flannel_lease **flannel_lease_list_free(struct flannel_lease **leases, size_t n);
+
+/**
+ * flannel_store_reserve_sync() - keep a subnet for a node for ever
+ * @store:       a store on which no lease request or node runs.
+ * @lease:       subnets, and the public address of the node; it need not have run yet.
+ * @deadline_ms: wait at most this long, milliseconds, 1 to 60000.
+ * @ret_error:   NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * A lease without an end: the node with that address gets it whenever it starts, and it stays a reservation. If the node has just that
+ * lease already, it has no end from now on; what the node has published with it stays.
+ *
+ * Return: 1, 0 if it was reserved before, or negative with nothing changed:
+ *   -EINVAL     a parameter is NULL or out of range
+ *   -ERANGE     it does not fit the network configuration
+ *   -EEXIST     the subnet, or one that overlaps, belongs to another node, or the node has another lease
+ *   -EBUSY      a lease request or node runs on @store
+ *   -ETIMEDOUT  the store did not answer (retryable)
+ *   -ENOMEM, and what the store says.
+ *
+ * Since: 0.1. See also: flannel_store_remove_lease_sync().
+ */
+FLANNEL_PUBLIC int flannel_store_reserve_sync(struct flannel_store *store, struct flannel_lease *lease,
+					      unsigned int deadline_ms, struct flannel_error **ret_error);
+
+/**
+ * flannel_store_remove_lease_sync() - delete a lease or reservation
+ * @store:       a store on which no lease request or node runs.
+ * @lease:       subnets and public address.
+ * @deadline_ms: wait at most this long, milliseconds, 1 to 60000.
+ * @ret_error:   NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * A node that runs with it asks for the same subnet at once, as a lease that ends.
+ *
+ * Return: 0, or negative: -EINVAL, -ENOENT (it is not there, or another node's), -EBUSY, -ETIMEDOUT (retryable), -ENOMEM, and what
+ * the store says. Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_store_remove_lease_sync(struct flannel_store *store, struct flannel_lease *lease,
+						   unsigned int deadline_ms, struct flannel_error **ret_error);
 
 FLANNEL_END_DECLS
 

@@ -213,6 +213,49 @@ int flannel_netconf_equal(const struct flannel_netconf *a, const struct flannel_
 	       fl_json_equal(a->backend_settings, b->backend_settings);
 }
 
+/* keys of a family, in the order of the comparison below */
+enum family_key { KEY_ENABLE, KEY_NETWORK, KEY_LEN, KEY_MIN, KEY_MAX, N_FAMILY_KEYS };
+static const char *const family_keys[FL_NETCONF_FAMILIES][N_FAMILY_KEYS] = {
+	{"EnableIPv4", "Network", "SubnetLen", "SubnetMin", "SubnetMax"},
+	{"EnableIPv6", "IPv6Network", "IPv6SubnetLen", "IPv6SubnetMin", "IPv6SubnetMax"},
+};
+
+/* do the values of a key differ; those of a family that is off do not count */
+static bool family_differs(const struct fl_netconf_family *a, const struct fl_netconf_family *b, enum family_key key)
+{
+	if (key == KEY_ENABLE || !a->enabled || !b->enabled)
+		return key == KEY_ENABLE && a->enabled != b->enabled;
+	if (key == KEY_NETWORK)
+		return flannel_prefix_compare(&a->network, &b->network) != 0;
+	if (key == KEY_LEN)
+		return a->first.plen != b->first.plen;
+	/* in another network the range is another one, too */
+	if (flannel_prefix_compare(&a->network, &b->network) != 0)
+		return false;
+	return memcmp(key == KEY_MIN ? a->first.addr : a->last.addr, key == KEY_MIN ? b->first.addr : b->last.addr,
+		      sizeof(a->first.addr)) != 0;
+}
+
+const char *flannel_netconf_get_difference(const struct flannel_netconf *a, const struct flannel_netconf *b,
+					   unsigned int index)
+{
+	unsigned int n = 0;
+
+	if (!a || !b)
+		return NULL;
+	for (size_t i = 0; i < FL_NETCONF_FAMILIES; i++)
+		for (enum family_key key = KEY_ENABLE; key < N_FAMILY_KEYS; key++)
+			if (family_differs(&a->families[i], &b->families[i], key) && n++ == index)
+				return family_keys[i][key];
+	if (a->nftables != b->nftables && n++ == index)
+		return "EnableNFTables";
+	if ((strcmp(a->backend_type, b->backend_type) != 0 ||
+	     !fl_json_equal(a->backend_settings, b->backend_settings)) &&
+	    n++ == index)
+		return "Backend";
+	return NULL;
+}
+
 /* the values of a family, NULL for none of ours */
 static const struct fl_netconf_family *find_family(const struct flannel_netconf *netconf, int family)
 {

@@ -39,6 +39,7 @@ static const char *const type_names[] = {
 	"underlay-lost",
 	"underlay-back",
 	"node-restored",
+	"config-changed",
 };
 
 /* appends to the context's queue and makes its descriptor readable */

@@ -13,12 +13,27 @@
 
 /* which event a report is; 0 for those that the host does not see */
 static const enum flannel_event_type event_types[] = {
-	[FL_REQUEST_ACQUIRED] = FLANNEL_EVENT_LEASE_ACQUIRED,   [FL_REQUEST_RENEWED] = FLANNEL_EVENT_LEASE_RENEWED,
-	[FL_REQUEST_LOST] = FLANNEL_EVENT_LEASE_LOST,           [FL_REQUEST_FAILED] = FLANNEL_EVENT_LEASE_FAILED,
-	[FL_REQUEST_PEER_ADDED] = FLANNEL_EVENT_PEER_ADDED,     [FL_REQUEST_PEER_CHANGED] = FLANNEL_EVENT_PEER_CHANGED,
-	[FL_REQUEST_PEER_REMOVED] = FLANNEL_EVENT_PEER_REMOVED, [FL_REQUEST_STORE_LOST] = FLANNEL_EVENT_STORE_LOST,
+	[FL_REQUEST_ACQUIRED] = FLANNEL_EVENT_LEASE_ACQUIRED,
+	[FL_REQUEST_RENEWED] = FLANNEL_EVENT_LEASE_RENEWED,
+	[FL_REQUEST_LOST] = FLANNEL_EVENT_LEASE_LOST,
+	[FL_REQUEST_FAILED] = FLANNEL_EVENT_LEASE_FAILED,
+	[FL_REQUEST_PEER_ADDED] = FLANNEL_EVENT_PEER_ADDED,
+	[FL_REQUEST_PEER_CHANGED] = FLANNEL_EVENT_PEER_CHANGED,
+	[FL_REQUEST_PEER_REMOVED] = FLANNEL_EVENT_PEER_REMOVED,
+	[FL_REQUEST_STORE_LOST] = FLANNEL_EVENT_STORE_LOST,
 	[FL_REQUEST_STORE_BACK] = FLANNEL_EVENT_STORE_BACK,
+	[FL_REQUEST_CONFIG_CHANGED] = FLANNEL_EVENT_CONFIG_CHANGED,
 };
+
+/* what there is to say of an event that has neither lease nor error */
+static const char *bare_text(enum flannel_event_type type)
+{
+	if (type == FLANNEL_EVENT_STORE_BACK)
+		return "the store answers again";
+	if (type == FLANNEL_EVENT_CONFIG_CHANGED)
+		return "the network configuration in the store is again the one in use";
+	return "the store does not answer";
+}
 
 void fl_request_emit(struct flannel_context *context, const void *source, void *userdata,
 		     const struct fl_request_news *news)
@@ -36,9 +51,7 @@ void fl_request_emit(struct flannel_context *context, const void *source, void *
 		return;
 	}
 	if (!lease) {
-		fl_event_emit(context, source, userdata, type, NULL, NULL, "%s",
-			      type == FLANNEL_EVENT_STORE_BACK ? "the store answers again"
-							       : "the store does not answer");
+		fl_event_emit(context, source, userdata, type, NULL, NULL, "%s", bare_text(type));
 		return;
 	}
 	if (flannel_lease_get_public_ip(lease, AF_INET, &address) > 0 ||

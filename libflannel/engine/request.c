@@ -3,6 +3,7 @@
 #include "engine/request_state.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -90,13 +91,45 @@ static void wait_for_config(struct flannel_request *request)
 	fl_source_set_deadline(request->timer, fl_loop_now() + CONFIG_RETRY_NS);
 }
 
-/* the configuration of a running request stays, as flannel has it; the operator should know */
+/* what the operator should know of another configuration: NULL if it means the same as the one in use */
+static struct flannel_error *describe_other(const struct flannel_request *request, const char *text)
+{
+	FL_CLEANUP_ERROR struct flannel_error *wrong = NULL;
+	struct flannel_error *error = NULL;
+	struct flannel_netconf *other = NULL;
+	char keys[256] = "";
+	const char *key;
+	size_t len = 0;
+
+	if (flannel_netconf_parse(text, strlen(text), &other, &wrong) < 0) {
+		(void)fl_error_set(
+			&error, -EINVAL, "config", flannel_error_get_message(wrong),
+			"the network configuration in the store was replaced by one with which no node starts");
+		return error;
+	}
+	for (unsigned int i = 0; (key = flannel_netconf_get_difference(request->netconf, other, i)); i++)
+		len += (size_t)snprintf(keys + len, sizeof(keys) - len, "%s%s", i ? ", " : "", key);
+	flannel_netconf_unref(other);
+	if (len)
+		(void)fl_error_set(&error, -ESTALE, "config", "it counts from the next start on: restart to use it",
+				   "the network configuration in the store was changed (%s)", keys);
+	return error;
+}
+
+/* the configuration of a running request stays, as flannel has it; the host is told of another one, once */
 static void note_other_config(struct flannel_request *request, const struct flannel_store_message *message)
 {
-	if (message->type == FLANNEL_STORE_CONFIG_CHANGED && message->config &&
-	    strcmp(message->config, flannel_netconf_get_text(request->netconf)) != 0)
-		fl_log(&request->context->log, FLANNEL_LOG_WARNING, AREA,
-		       "the network configuration in the store was changed; it counts from the next start on");
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	const char *former = request->other_config ? request->other_config : flannel_netconf_get_text(request->netconf);
+	bool was_other = request->other_config != NULL;
+
+	if (message->type != FLANNEL_STORE_CONFIG_CHANGED || !message->config || strcmp(message->config, former) == 0)
+		return;
+	error = describe_other(request, message->config);
+	free(request->other_config);
+	request->other_config = error ? strdup(message->config) : NULL;
+	if (error || was_other)
+		(void)fl_request_report(request, FL_REQUEST_CONFIG_CHANGED, NULL, NULL, error, NULL);
 }
 
 /* the answer to the question for the configuration, or news of one */
@@ -332,6 +365,7 @@ struct flannel_request *flannel_request_free(struct flannel_request *request)
 	fl_peers_clear(&request->peers);
 	fl_peers_clear(&request->own);
 	flannel_netconf_unref(request->netconf);
+	free(request->other_config);
 	flannel_lease_unref(request->lease);
 	flannel_lease_unref(request->renewal);
 	flannel_lease_unref(request->restored);

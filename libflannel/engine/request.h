@@ -27,7 +27,8 @@ enum fl_request_report {
 	FL_REQUEST_PEER_CHANGED, /* peer; lease: the old one */
 	FL_REQUEST_PEER_REMOVED, /* peer, freed after the call */
 	FL_REQUEST_STORE_LOST,   /* error */
-	FL_REQUEST_STORE_BACK
+	FL_REQUEST_STORE_BACK,
+	FL_REQUEST_CONFIG_CHANGED /* error: the store has another one; NULL: the one in use again */
 };
 
 struct fl_request_news {

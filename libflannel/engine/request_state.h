@@ -40,6 +40,7 @@ struct flannel_request {
 	uint32_t n_failures;
 
 	struct flannel_netconf *netconf;
+	char *other_config; /* what the store has in its place since it began; NULL: nothing else */
 	struct flannel_prefix public_ip, public_ip6;
 	struct fl_former_addresses former[FL_FORMER_MAX];
 	bool had_lease; /* it held one before: what others have with the same address is not taken over any more */

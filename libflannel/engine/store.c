@@ -222,3 +222,35 @@ int fl_store_remove(struct flannel_store *store, struct flannel_lease *lease, ui
 		r = store->ops.remove(store->impl, ++store->last_request, lease, ret_error);
 	return fl_store_requested(store, r, ret_request, ret_error);
 }
+
+int fl_store_put_config(struct flannel_store *store, const char *config, uint64_t *ret_request,
+			struct flannel_error **ret_error)
+{
+	int r = fl_store_check_alive(store, ret_error);
+
+	if (r >= 0)
+		r = store->ops.put_config(store->impl, ++store->last_request, config, ret_error);
+	return fl_store_requested(store, r, ret_request, ret_error);
+}
+
+int fl_store_set_config(struct flannel_store *store, const char *config, const char *former, uint64_t *ret_request,
+			struct flannel_error **ret_error)
+{
+	int r = fl_store_check_alive(store, ret_error);
+
+	if (r >= 0 && !store->ops.set_config)
+		return fl_error_set(ret_error, -EOPNOTSUPP, AREA, "it cannot replace one",
+				    "replace the network configuration of the %s store", store->name);
+	if (r >= 0)
+		r = store->ops.set_config(store->impl, ++store->last_request, config, former, ret_error);
+	return fl_store_requested(store, r, ret_request, ret_error);
+}
+
+int fl_store_wait(struct flannel_store *store, const bool *done, uint64_t deadline_ns, struct flannel_error **ret_error)
+{
+	int r = 1;
+
+	while (r > 0 && !*done && !store->has_ended)
+		r = fl_loop_wait(store->context->loop, deadline_ns, ret_error);
+	return r < 0 ? r : *done;
+}

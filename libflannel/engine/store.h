@@ -32,12 +32,20 @@ void fl_store_release(struct flannel_store *store);
 
 /* Requests; *ret_request is the number that the reply will carry. */
 int fl_store_get_config(struct flannel_store *store, uint64_t *ret_request, struct flannel_error **ret_error);
+int fl_store_put_config(struct flannel_store *store, const char *config, uint64_t *ret_request,
+			struct flannel_error **ret_error);
+int fl_store_set_config(struct flannel_store *store, const char *config, const char *former, uint64_t *ret_request,
+			struct flannel_error **ret_error);
 int fl_store_create(struct flannel_store *store, struct flannel_lease *lease, uint32_t lease_sec, uint64_t *ret_request,
 		    struct flannel_error **ret_error);
 int fl_store_update(struct flannel_store *store, struct flannel_lease *lease, uint32_t lease_sec, uint64_t *ret_request,
 		    struct flannel_error **ret_error);
 int fl_store_remove(struct flannel_store *store, struct flannel_lease *lease, uint64_t *ret_request,
 		    struct flannel_error **ret_error);
+
+/* runs the context until *done: 1, 0 if the deadline came or the store ended before, or negative */
+int fl_store_wait(struct flannel_store *store, const bool *done, uint64_t deadline_ns,
+		  struct flannel_error **ret_error);
 
 FL_DEFINE_CLEANUP(struct flannel_store *, flannel_store_unref)
 

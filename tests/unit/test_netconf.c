@@ -396,3 +396,42 @@ Test(netconf, takes_what_the_original_took)
 	fl_json_unref(rows);
 	free(text);
 }
+
+/* the keys that differ, as an operator would name them */
+Test(netconf, differences)
+{
+	static const struct {
+		const char *a, *b;
+		const char *keys;
+	} twos[] = {
+		{"{\"Network\":\"10.5.0.0/16\"}", "{\"network\":\"10.5.0.0/16\",\"SubnetLen\":24}", ""},
+		{"{\"Network\":\"10.5.0.0/16\"}", "{\"Network\":\"10.6.0.0/16\"}", "Network"},
+		{"{\"Network\":\"10.5.0.0/16\"}", "{\"Network\":\"10.5.0.0/16\",\"SubnetLen\":25}",
+		 "SubnetLen SubnetMin SubnetMax"},
+		{"{\"Network\":\"10.5.0.0/16\"}", "{\"Network\":\"10.5.0.0/16\",\"SubnetMin\":\"10.5.9.0\"}",
+		 "SubnetMin"},
+		{"{\"Network\":\"10.5.0.0/16\",\"Backend\":{\"Type\":\"vxlan\"}}",
+		 "{\"Network\":\"10.5.0.0/16\",\"Backend\":{\"Type\":\"vxlan\",\"VNI\":2}}", "Backend"},
+		{"{\"Network\":\"10.5.0.0/16\"}",
+		 "{\"Network\":\"10.5.0.0/16\",\"EnableIPv6\":true,\"IPv6Network\":\"fd00::/"
+		 "48\",\"EnableNFTables\":true}",
+		 "EnableIPv6 EnableNFTables"},
+	};
+
+	for (size_t i = 0; i < FL_N_ELEMENTS(twos); i++) {
+		struct flannel_netconf *a = NULL, *b = NULL;
+		char text[256] = "";
+		const char *key;
+
+		cr_assert_eq(flannel_netconf_parse(twos[i].a, strlen(twos[i].a), &a, NULL), 0);
+		cr_assert_eq(flannel_netconf_parse(twos[i].b, strlen(twos[i].b), &b, NULL), 0);
+		for (unsigned int k = 0; (key = flannel_netconf_get_difference(a, b, k)); k++)
+			(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", k ? " " : "", key);
+		cr_expect_str_eq(text, twos[i].keys, "case %zu: %s", i, text);
+		cr_expect_eq(flannel_netconf_equal(a, b), !*text);
+		cr_expect_null(flannel_netconf_get_difference(a, NULL, 0));
+		cr_expect_null(flannel_netconf_get_difference(NULL, b, 0));
+		flannel_netconf_unref(a);
+		flannel_netconf_unref(b);
+	}
+}

@@ -72,8 +72,32 @@ Test(request, changed_configuration_is_for_later)
 				      .type = FLANNEL_STORE_CONFIG_CHANGED,
 				      .config = strdup("{\"Network\":\"10.0.0.0/8\"}"),
 			      });
-	bench_settle(&bench);
+	bench_event(&bench, "config-changed the network configuration in the store was changed (Network, Backend): it "
+			    "counts from the next start on");
 	cr_expect_str_eq(flannel_netconf_get_text(bench.request->netconf), FAKE_CONFIG);
+	/* one with which nothing starts, the same once more, which is no news, and the one in use, written another way */
+	fake_tell(bench.fake, (struct flannel_store_message){
+				      .type = FLANNEL_STORE_CONFIG_CHANGED,
+				      .config = strdup("{\"Network\":1}"),
+			      });
+	bench_event(
+		&bench,
+		"config-changed the network configuration in the store was replaced by one with which no node starts");
+	fake_tell(bench.fake, (struct flannel_store_message){
+				      .type = FLANNEL_STORE_CONFIG_CHANGED,
+				      .config = strdup("{\"Network\":1}"),
+			      });
+	bench_quiet(&bench);
+	fake_tell(bench.fake, (struct flannel_store_message){
+				      .type = FLANNEL_STORE_CONFIG_CHANGED,
+				      .config = strdup(" " FAKE_CONFIG " "),
+			      });
+	bench_event(&bench, "config-changed");
+	fake_tell(bench.fake, (struct flannel_store_message){
+				      .type = FLANNEL_STORE_CONFIG_CHANGED,
+				      .config = strdup(FAKE_CONFIG "\n"),
+			      });
+	bench_quiet(&bench);
 	bench_close(&bench);
 }
 

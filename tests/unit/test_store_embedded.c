@@ -249,6 +249,16 @@ Test(store_embedded, config)
 	(void)snprintf(expected, sizeof(expected), "config-changed %s\n", odd);
 	cr_assert_str_eq(node_drain(b), expected);
 
+	/* replaced by who knows what is there */
+	node_clear(a);
+	cr_assert_eq(fl_embedded_set_config(a->store, 5, "{}", "{ }", NULL), 0);
+	cr_assert_eq(fl_embedded_set_config(a->store, 6, "{}", odd, NULL), 0);
+	cr_assert_eq(fl_embedded_set_config(a->store, 7, odd, "{}", NULL), 0);
+	node_await(a, "config 7 ");
+	(void)snprintf(expected, sizeof(expected), "config 5 -17 %s\nconfig 6 0 {}\nconfig 7 0 %s\n", odd, odd);
+	cr_assert_str_eq(node_drain(a), expected);
+	node_clear(b);
+
 	/* who comes later asks */
 	c = node_open_watching(NULL);
 	cr_assert_eq(fl_embedded_get_config(c->store, 1, NULL), 0);

@@ -39,6 +39,25 @@ Test(store_etcd, configuration_is_put_once)
 	node_free(node);
 }
 
+/* over the one that the caller knows, and no other */
+Test(store_etcd, configuration_is_replaced)
+{
+	struct node *node = node_open(etcd.endpoint, NULL);
+	const char *one = "{\"Network\":\"10.5.0.0/16\"}", *two = "{\"Network\":\"10.6.0.0/16\"}";
+
+	cr_assert_eq(fl_etcd_set_config(node->store, 1, one, two, NULL), 0);
+	node_await(node, "config 1 -2\n");
+	cr_assert_eq(fl_etcd_set_config(node->store, 2, one, NULL, NULL), 0);
+	node_await(node, "config 2 0 {\"Network\":\"10.5.0.0/16\"}\n");
+	cr_assert_eq(fl_etcd_set_config(node->store, 3, two, two, NULL), 0);
+	node_await(node, "config 3 -17 {\"Network\":\"10.5.0.0/16\"}\n");
+	cr_assert_eq(fl_etcd_set_config(node->store, 4, two, one, NULL), 0);
+	node_await(node, "config 4 0 {\"Network\":\"10.6.0.0/16\"}\n");
+	cr_assert_eq(fl_etcd_get_config(node->store, 5, NULL), 0);
+	node_await(node, "config 5 0 {\"Network\":\"10.6.0.0/16\"}\n");
+	node_free(node);
+}
+
 Test(store_etcd, a_change_of_the_configuration_is_told_from_the_one_that_was_read)
 {
 	struct node *node = node_open(etcd.endpoint, NULL);
@@ -171,6 +190,20 @@ Test(store_etcd, a_reservation_stays_one_and_a_lease_gets_a_new_end)
 	cr_assert_eq(node_ask(node, UPDATE, "10.5.2.0-24", HOST_GW("192.0.2.2"), 3600), 0);
 	cr_assert(ttl_of(SUBNETS "10.5.2.0-24") > 3000);
 	cr_assert(llabs(node->last_expires_sec - time(NULL) - 3600) < 5);
+	node_free(node);
+}
+
+/* a lease becomes a reservation by an update without an end */
+Test(store_etcd, a_lease_becomes_a_reservation)
+{
+	struct node *node = node_open(etcd.endpoint, NULL);
+
+	cr_assert_eq(node_ask(node, CREATE, "10.5.2.0-24", HOST_GW("192.0.2.2"), 100), 0);
+	cr_assert(ttl_of(SUBNETS "10.5.2.0-24") > 0);
+	cr_assert_eq(node_ask(node, UPDATE, "10.5.2.0-24", HOST_GW("192.0.2.2"), 0), 0);
+	cr_assert_eq(ttl_of(SUBNETS "10.5.2.0-24"), 0);
+	cr_assert_eq(node_ask(node, UPDATE, "10.5.2.0-24", HOST_GW("192.0.2.2"), 3600), 0);
+	cr_assert_eq(ttl_of(SUBNETS "10.5.2.0-24"), 0);
 	node_free(node);
 }
 

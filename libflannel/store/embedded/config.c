@@ -36,20 +36,14 @@ int fl_leases_get_config(struct fl_leases *leases, struct flannel_store_message 
 	return read_config(leases, reply, ret_error);
 }
 
-/* put_config, inside its transaction */
-static int put_config_locked(struct fl_leases *leases, const char *config, bool again,
-			     struct flannel_store_message *reply, struct flannel_error **ret_error)
+/* writes it, and fills the reply */
+static int write_config(struct fl_leases *leases, const char *config, struct flannel_store_message *reply,
+			struct flannel_error **ret_error)
 {
 	int64_t revision;
 	int r;
 
-	r = read_config(leases, reply, ret_error);
-	if (r < 0)
-		return r;
-	if (reply->code == 0) {
-		reply->code = again && strcmp(reply->config, config) == 0 ? 0 : -EEXIST;
-		return 0;
-	}
+	free(reply->config);
 	reply->config = strdup(config);
 	if (!reply->config)
 		return fl_error_oom(ret_error);
@@ -60,6 +54,51 @@ static int put_config_locked(struct fl_leases *leases, const char *config, bool 
 	reply->revision = (uint64_t)revision;
 	reply->code = 0;
 	return r;
+}
+
+/* set_config, inside its transaction */
+static int set_config_locked(struct fl_leases *leases, const char *config, const char *former, bool again,
+			     struct flannel_store_message *reply, struct flannel_error **ret_error)
+{
+	int r = read_config(leases, reply, ret_error);
+
+	if (r < 0 || reply->code != 0)
+		return r;
+	/* a try that failed may have written it */
+	if (again && strcmp(reply->config, config) == 0)
+		return 0;
+	if (strcmp(reply->config, former) == 0)
+		return write_config(leases, config, reply, ret_error);
+	reply->code = -EEXIST;
+	return 0;
+}
+
+int fl_leases_set_config(struct fl_leases *leases, const char *config, const char *former, bool again,
+			 struct flannel_store_message *reply, struct flannel_error **ret_error)
+{
+	struct flannel_error *error = NULL;
+	int r;
+
+	*reply = (struct flannel_store_message){.type = FLANNEL_STORE_CONFIG};
+	r = fl_database_begin(leases->database, true, &error);
+	if (r == 0)
+		r = set_config_locked(leases, config, former, again, reply, &error);
+	return fl_leases_finish(leases, r, reply, error, ret_error);
+}
+
+/* put_config, inside its transaction */
+static int put_config_locked(struct fl_leases *leases, const char *config, bool again,
+			     struct flannel_store_message *reply, struct flannel_error **ret_error)
+{
+	int r = read_config(leases, reply, ret_error);
+
+	if (r < 0)
+		return r;
+	if (reply->code == 0) {
+		reply->code = again && strcmp(reply->config, config) == 0 ? 0 : -EEXIST;
+		return 0;
+	}
+	return write_config(leases, config, reply, ret_error);
 }
 
 int fl_leases_put_config(struct fl_leases *leases, const char *config, bool again, struct flannel_store_message *reply,

@@ -2,6 +2,7 @@
 #include "store/embedded/embedded.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "store/embedded/follower.h"
@@ -350,7 +351,15 @@ int fl_embedded_watch(void *impl, struct flannel_error **ret_error)
 	return 0;
 }
 
-/* puts a request into the queue; config may be NULL */
+/* puts a request, which is taken over, into the queue */
+static void append(struct fl_embedded *store, struct fl_store_request *request)
+{
+	*store->last_next = request;
+	store->last_next = &request->next;
+	schedule(store);
+}
+
+/* makes a request and puts it into the queue; config may be NULL */
 static int enqueue(struct fl_embedded *store, enum fl_store_request_type type, uint64_t number,
 		   struct flannel_lease *lease, uint32_t lease_sec, const char *config,
 		   struct flannel_error **ret_error)
@@ -361,9 +370,7 @@ static int enqueue(struct fl_embedded *store, enum fl_store_request_type type, u
 	r = fl_store_request_new(type, number, lease, lease_sec, config, &request, ret_error);
 	if (r < 0)
 		return r;
-	*store->last_next = request;
-	store->last_next = &request->next;
-	schedule(store);
+	append(store, request);
 	return 0;
 }
 
@@ -390,6 +397,26 @@ int fl_embedded_put_config(void *impl, uint64_t number, const char *config, stru
 		return fl_error_set(ret_error, -EINVAL, "argument", "a configuration is needed",
 				    "change lease database %s", store->path);
 	return enqueue(store, FL_STORE_REQUEST_PUT_CONFIG, number, NULL, 0, config, ret_error);
+}
+
+int fl_embedded_set_config(void *impl, uint64_t number, const char *config, const char *former,
+			   struct flannel_error **ret_error)
+{
+	struct fl_store_request *request;
+	int r;
+
+	if (!config || !former)
+		return fl_embedded_put_config(impl, number, config, ret_error);
+	r = fl_store_request_new(FL_STORE_REQUEST_SET_CONFIG, number, NULL, 0, config, &request, ret_error);
+	if (r < 0)
+		return r;
+	request->former = strdup(former);
+	if (!request->former) {
+		fl_store_request_free(request);
+		return fl_error_oom(ret_error);
+	}
+	append(impl, request);
+	return 0;
 }
 
 int fl_embedded_create(void *impl, uint64_t number, struct flannel_lease *lease, uint32_t lease_sec,

@@ -49,6 +49,8 @@ int fl_embedded_next(void *impl, struct flannel_store_message *ret_message);
 int fl_embedded_watch(void *impl, struct flannel_error **ret_error);
 int fl_embedded_get_config(void *impl, uint64_t number, struct flannel_error **ret_error);
 int fl_embedded_put_config(void *impl, uint64_t number, const char *config, struct flannel_error **ret_error);
+int fl_embedded_set_config(void *impl, uint64_t number, const char *config, const char *former,
+			   struct flannel_error **ret_error);
 int fl_embedded_create(void *impl, uint64_t number, struct flannel_lease *lease, uint32_t lease_sec,
 		       struct flannel_error **ret_error);
 int fl_embedded_update(void *impl, uint64_t number, struct flannel_lease *lease, uint32_t lease_sec,

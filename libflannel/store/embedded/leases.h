@@ -37,6 +37,9 @@ int fl_leases_remove(struct fl_leases *leases, struct flannel_lease *lease, stru
 		     struct flannel_error **ret_error);
 int fl_leases_put_config(struct fl_leases *leases, const char *config, bool again, struct flannel_store_message *reply,
 			 struct flannel_error **ret_error);
+/* former: the text that must be there now */
+int fl_leases_set_config(struct fl_leases *leases, const char *config, const char *former, bool again,
+			 struct flannel_store_message *reply, struct flannel_error **ret_error);
 int fl_leases_get_config(struct fl_leases *leases, struct flannel_store_message *reply,
 			 struct flannel_error **ret_error);
 

@@ -24,6 +24,7 @@ static const struct flannel_store_ops ops = {
 	.create = fl_embedded_create,
 	.update = fl_embedded_update,
 	.remove = fl_embedded_remove,
+	.set_config = fl_embedded_set_config,
 };
 
 /* opens the database file that the URI names */

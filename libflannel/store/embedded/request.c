@@ -30,6 +30,7 @@ void fl_store_request_free(struct fl_store_request *request)
 	fl_store_message_clear(&request->reply);
 	flannel_lease_unref(request->lease);
 	free(request->config);
+	free(request->former);
 	free(request);
 }
 
@@ -45,6 +46,9 @@ int fl_store_request_execute(struct fl_store_request *request, struct fl_leases 
 		break;
 	case FL_STORE_REQUEST_PUT_CONFIG:
 		r = fl_leases_put_config(leases, request->config, request->again, reply, ret_error);
+		break;
+	case FL_STORE_REQUEST_SET_CONFIG:
+		r = fl_leases_set_config(leases, request->config, request->former, request->again, reply, ret_error);
 		break;
 	case FL_STORE_REQUEST_CREATE:
 		r = fl_leases_create(leases, request->lease, request->lease_sec, request->again, reply, ret_error);

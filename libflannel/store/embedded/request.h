@@ -12,6 +12,7 @@
 enum fl_store_request_type {
 	FL_STORE_REQUEST_GET_CONFIG,
 	FL_STORE_REQUEST_PUT_CONFIG,
+	FL_STORE_REQUEST_SET_CONFIG,
 	FL_STORE_REQUEST_CREATE,
 	FL_STORE_REQUEST_UPDATE,
 	FL_STORE_REQUEST_REMOVE
@@ -24,6 +25,7 @@ struct fl_store_request {
 	struct flannel_lease *lease;
 	uint32_t lease_sec;
 	char *config;
+	char *former;  /* what config replaces */
 	bool again;    /* a try failed */
 	bool answered; /* reply is filled, but not told yet */
 	struct flannel_store_message reply;

@@ -2,6 +2,7 @@
 #include "store/etcd/etcd.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "store/etcd/request.h"
@@ -207,16 +208,9 @@ int fl_etcd_watch(void *impl, struct flannel_error **ret_error)
 	return 0;
 }
 
-/* puts a request into the queue */
-static int enqueue(struct fl_etcd *store, enum fl_etcd_request_type type, uint64_t number, struct flannel_lease *lease,
-		   uint32_t lease_sec, const char *config, struct flannel_error **ret_error)
+/* puts a request, which is taken over, into the queue */
+static void append(struct fl_etcd *store, struct fl_etcd_request *request)
 {
-	struct fl_etcd_request *request;
-	int r;
-
-	r = fl_etcd_request_new(type, number, lease, lease_sec, config, &request, ret_error);
-	if (r < 0)
-		return r;
 	request->client = store->client;
 	request->keys = &store->keys;
 	request->fn = on_request;
@@ -224,7 +218,18 @@ static int enqueue(struct fl_etcd *store, enum fl_etcd_request_type type, uint64
 	*store->last_next = request;
 	store->last_next = &request->next;
 	fl_source_set_deadline(store->timer, store->retry_ns);
-	return 0;
+}
+
+/* makes a request and puts it into the queue */
+static int enqueue(struct fl_etcd *store, enum fl_etcd_request_type type, uint64_t number, struct flannel_lease *lease,
+		   uint32_t lease_sec, const char *config, struct flannel_error **ret_error)
+{
+	struct fl_etcd_request *request;
+	int r = fl_etcd_request_new(type, number, lease, lease_sec, config, &request, ret_error);
+
+	if (r >= 0)
+		append(store, request);
+	return r < 0 ? r : 0;
 }
 
 /* the same for requests about a lease */
@@ -247,6 +252,24 @@ int fl_etcd_put_config(void *impl, uint64_t number, const char *config, struct f
 		return fl_error_set(ret_error, -EINVAL, "argument", "a configuration is needed",
 				    "change the configuration in etcd");
 	return enqueue(impl, FL_ETCD_PUT_CONFIG, number, NULL, 0, config, ret_error);
+}
+
+int fl_etcd_set_config(void *impl, uint64_t number, const char *config, const char *former,
+		       struct flannel_error **ret_error)
+{
+	FL_CLEANUP(fl_etcd_request_freep) struct fl_etcd_request *request = NULL;
+	int r;
+
+	if (!config || !former)
+		return fl_etcd_put_config(impl, number, config, ret_error);
+	r = fl_etcd_request_new(FL_ETCD_SET_CONFIG, number, NULL, 0, config, &request, ret_error);
+	if (r < 0)
+		return r;
+	request->former = strdup(former);
+	if (!request->former)
+		return fl_error_oom(ret_error);
+	append(impl, FL_TAKE(request));
+	return 0;
 }
 
 int fl_etcd_create(void *impl, uint64_t number, struct flannel_lease *lease, uint32_t lease_sec,

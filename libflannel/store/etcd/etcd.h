@@ -42,6 +42,8 @@ int fl_etcd_next(void *impl, struct flannel_store_message *ret_message);
 int fl_etcd_watch(void *impl, struct flannel_error **ret_error);
 int fl_etcd_get_config(void *impl, uint64_t number, struct flannel_error **ret_error);
 int fl_etcd_put_config(void *impl, uint64_t number, const char *config, struct flannel_error **ret_error);
+int fl_etcd_set_config(void *impl, uint64_t number, const char *config, const char *former,
+		       struct flannel_error **ret_error);
 int fl_etcd_create(void *impl, uint64_t number, struct flannel_lease *lease, uint32_t lease_sec,
 		   struct flannel_error **ret_error);
 int fl_etcd_update(void *impl, uint64_t number, struct flannel_lease *lease, uint32_t lease_sec,

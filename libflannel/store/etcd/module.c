@@ -24,6 +24,7 @@ static const struct flannel_store_ops ops = {
 	.create = fl_etcd_create,
 	.update = fl_etcd_update,
 	.remove = fl_etcd_remove,
+	.set_config = fl_etcd_set_config,
 };
 
 /* opens the cluster that the URI names */

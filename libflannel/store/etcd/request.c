@@ -131,10 +131,24 @@ static void take_config(struct fl_etcd_request *request, const Etcd__RangeRespon
 		fail_oom(request);
 		return;
 	}
-	if (request->type == FL_ETCD_PUT_CONFIG &&
+	if (request->type != FL_ETCD_GET_CONFIG &&
 	    (!request->is_again || strcmp(request->reply.config, request->config) != 0))
 		request->reply.code = -EEXIST;
 	finish(request);
+}
+
+/* the configuration that is to be replaced has been read: is it the one that the caller knows */
+static void take_former(struct fl_etcd_request *request, const Etcd__RangeResponse *range)
+{
+	const Etcd__KeyValue *kv = range->n_kvs ? range->kvs[0] : NULL;
+
+	if (!kv || !bytes_equal(&kv->value, request->former)) {
+		/* none, another one, or what a try has written whose answer got lost */
+		take_config(request, range);
+		return;
+	}
+	request->seen_revision = kv->mod_revision;
+	go_on(request, FL_ETCD_STEP_WRITE);
 }
 
 /* is what was read this node's, or what it was asked to write over */
@@ -159,6 +173,10 @@ static void on_read(struct fl_etcd_request *request, const Etcd__RangeResponse *
 
 	if (request->type == FL_ETCD_GET_CONFIG) {
 		take_config(request, range);
+		return;
+	}
+	if (request->type == FL_ETCD_SET_CONFIG) {
+		take_former(request, range);
 		return;
 	}
 	if (!kv || !may_write(request, kv)) {
@@ -272,7 +290,7 @@ static void on_written(struct fl_etcd_request *request, const Etcd__TxnResponse 
 
 	if (request->type == FL_ETCD_PUT_CONFIG && !txn->succeeded && range_of(txn, 0)) {
 		take_config(request, range_of(txn, 0));
-	} else if (request->type == FL_ETCD_PUT_CONFIG) {
+	} else if (request->type == FL_ETCD_PUT_CONFIG || (request->type == FL_ETCD_SET_CONFIG && txn->succeeded)) {
 		request->reply.config = strdup(request->config);
 		request->reply.revision = (uint64_t)revision;
 		if (request->reply.config)
@@ -328,7 +346,8 @@ void fl_etcd_request_take(void *userdata, const struct fl_grpc_status *status, c
 	if (fl_grpc_is_failure(status->code)) {
 		request->is_again = true;
 		/* what was read may be another by the time that this goes on */
-		if (request->type == FL_ETCD_UPDATE || request->type == FL_ETCD_REMOVE)
+		if (request->type == FL_ETCD_UPDATE || request->type == FL_ETCD_REMOVE ||
+		    request->type == FL_ETCD_SET_CONFIG)
 			request->step = step == FL_ETCD_STEP_UNDO ? step : FL_ETCD_STEP_READ;
 		request->fn(request->userdata, request, error);
 	} else if (error) {
@@ -353,7 +372,7 @@ int fl_etcd_request_new(enum fl_etcd_request_type type, uint64_t number, struct 
 			struct flannel_error **ret_error)
 {
 	FL_CLEANUP(fl_etcd_request_freep) struct fl_etcd_request *request = calloc(1, sizeof(*request));
-	bool is_config = type == FL_ETCD_GET_CONFIG || type == FL_ETCD_PUT_CONFIG;
+	bool is_config = type == FL_ETCD_GET_CONFIG || type == FL_ETCD_PUT_CONFIG || type == FL_ETCD_SET_CONFIG;
 
 	if (!request)
 		return fl_error_oom(ret_error);
@@ -389,6 +408,7 @@ struct fl_etcd_request *fl_etcd_request_free(struct fl_etcd_request *request)
 	flannel_lease_unref(request->lease);
 	fl_store_message_clear(&request->reply);
 	free(request->config);
+	free(request->former);
 	free(request->key);
 	free(request->first);
 	free(request->end);

@@ -14,7 +14,14 @@
 #include "store/etcd/keys.h"
 #include "store/queue.h"
 
-enum fl_etcd_request_type { FL_ETCD_GET_CONFIG, FL_ETCD_PUT_CONFIG, FL_ETCD_CREATE, FL_ETCD_UPDATE, FL_ETCD_REMOVE };
+enum fl_etcd_request_type {
+	FL_ETCD_GET_CONFIG,
+	FL_ETCD_PUT_CONFIG,
+	FL_ETCD_SET_CONFIG,
+	FL_ETCD_CREATE,
+	FL_ETCD_UPDATE,
+	FL_ETCD_REMOVE
+};
 
 enum fl_etcd_request_step {
 	FL_ETCD_STEP_READ,  /* what there is now */
@@ -36,6 +43,7 @@ struct fl_etcd_request {
 	struct flannel_lease *lease;
 	uint32_t lease_sec;
 	char *config;
+	char *former; /* what a SET_CONFIG replaces */
 
 	struct fl_etcd_client *client;
 	const struct fl_etcd_keys *keys;
@@ -44,7 +52,7 @@ struct fl_etcd_request {
 
 	enum fl_etcd_request_step step;
 	struct fl_etcd_ask *ask;  /* NULL: nothing is on its way */
-	char *key;                /* of the lease */
+	char *key;                /* of the lease, or of the configuration that is replaced */
 	char *first, *end;        /* keys that would be in the way of a new one */
 	int64_t lease_id;         /* of etcd; 0: for ever */
 	bool is_granted;          /* there is such a lease */

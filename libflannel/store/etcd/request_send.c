@@ -99,7 +99,7 @@ static int change(struct fl_etcd_request *request, int64_t revision, bool is_del
 		op.delete_range = &deletion;
 	} else {
 		put.key = compare.key;
-		put.value = bytes_of(flannel_lease_get_value(request->lease));
+		put.value = bytes_of(request->config ? request->config : flannel_lease_get_value(request->lease));
 		put.lease = request->lease_id;
 		op.request_case = ETCD__REQUEST_OP__REQUEST_PUT;
 		op.put = &put;
@@ -127,6 +127,11 @@ int fl_etcd_request_run(struct fl_etcd_request *request, struct flannel_error **
 		request->key = fl_etcd_keys_of_lease(request->keys, request->lease);
 		if (!request->key ||
 		    fl_etcd_keys_conflicts(request->keys, request->lease, &request->first, &request->end) < 0)
+			return fl_error_oom(ret_error);
+	}
+	if (request->type == FL_ETCD_SET_CONFIG && !request->key) {
+		request->key = strdup(request->keys->config);
+		if (!request->key)
 			return fl_error_oom(ret_error);
 	}
 	switch (request->step) {
