@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* flannelctl: asks flanneld over its control socket, and prints what it answers. */
+/* flannelctl: asks flanneld over its control socket, and prints what it answers; and commands that need no daemon. */
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -12,6 +12,7 @@
 #include "cleanup.h"
 #include "http_client.h"
 #include "render.h"
+#include "tools.h"
 
 #define DEFAULT_SOCKET "/run/flannel/flanneld.sock"
 #define DEADLINE_MS 5000
@@ -45,20 +46,41 @@ static const struct command commands[] = {
 	{"leases", "/v1/leases", print_leases, "who owns which subnet"},
 };
 
+/* commands that do without the daemon, and flannel's programs of whose names they are called too */
+static const struct {
+	const char *name;
+	const char *program;
+	int (*run)(int argc, char *argv[]);
+	const char *words;
+	const char *help;
+} tools[] = {
+	{"config", NULL, config_tool, "config get | set FILE", "the network configuration in the store"},
+	{"reservation", NULL, reservation_tool, "reservation list | add SUBNET ADDRESS | remove SUBNET",
+	 "subnets that are kept for a node"},
+	{"install-conf", "install-conf", install_conf_tool, "install-conf SRC DEST",
+	 "put a file in its place, whole or not at all"},
+	{"docker-opts", "mk-docker-opts.sh", docker_opts_tool,
+	 "docker-opts [-f FILE] [-d FILE] [-i] [-c] [-m] [-k KEY]", "the subnet file as options of the Docker daemon"},
+};
+
 /* prints how to call */
 static void usage(FILE *stream)
 {
 	(void)fputs("Usage: flannelctl [options] command\nCommands:\n", stream);
 	for (size_t i = 0; i < N_ELEMENTS(commands); i++)
 		(void)fprintf(stream, "  %-22s%s\n", commands[i].name, commands[i].help);
-	(void)fputs("  help                  this text\n"
-		    "Options:\n"
-		    "  -o, --output FORMAT   table (default) or json\n"
-		    "  --socket FILE         flanneld's control socket (default " DEFAULT_SOCKET ")\n"
-		    "  --version             print the version\n"
-		    "Exit status: 0 all is well, 1 flanneld says that it is not (status only), 2 wrong call,\n"
-		    "3 flanneld cannot be reached.\n",
-		    stream);
+	for (size_t i = 0; i < N_ELEMENTS(tools); i++)
+		(void)fprintf(stream, "  %s\n%24s%s\n", tools[i].words, "", tools[i].help);
+	(void)fputs(
+		"  help                  this text\n"
+		"Options:\n"
+		"  -o, --output FORMAT   table (default) or json\n"
+		"  --socket FILE         flanneld's control socket (default " DEFAULT_SOCKET ")\n"
+		"  --version             print the version\n"
+		"config and reservation take the flags of flanneld that name the store, and FLANNELD_... for them.\n"
+		"Exit status: 0 all is well, 1 flanneld says that it is not (status only), 2 wrong call,\n"
+		"3 flanneld, or the store, cannot be reached; others: see flannelctl(1).\n",
+		stream);
 }
 
 /* says what was wrong with the call */
@@ -213,12 +235,34 @@ static int take_words(struct request *request, int n_words, char *const words[])
 	return EXIT_SUCCESS;
 }
 
+/* what comes behind the last slash */
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* runs a command that does without the daemon: its exit status, or -1 if none is called */
+static int run_tool(int argc, char *argv[])
+{
+	for (size_t i = 0; argc > 0 && i < N_ELEMENTS(tools); i++)
+		if (tools[i].program && strcmp(base_name(argv[0]), tools[i].program) == 0)
+			return tools[i].run(argc, argv);
+	for (size_t i = 0; argc > 1 && i < N_ELEMENTS(tools); i++)
+		if (strcmp(argv[1], tools[i].name) == 0)
+			return tools[i].run(argc - 1, argv + 1);
+	return -1;
+}
+
 int main(int argc, char *argv[])
 {
 	struct request request = {.socket = DEFAULT_SOCKET};
-	int status = -1;
+	int status = run_tool(argc, argv);
 	int option;
 
+	if (status >= 0)
+		return status;
 	while (status < 0 && (option = getopt_long(argc, argv, "o:h", long_options, NULL)) >= 0)
 		status = take_option(&request, option);
 	if (status < 0)

@@ -14,7 +14,7 @@ static int fail(struct flannel_error **ret_error, int code, const char *path, co
 {
 	CLEANUP_FREE char *operation = NULL;
 
-	if (asprintf(&operation, "read --net-config-path %s", path) < 0)
+	if (asprintf(&operation, "read the network configuration %s", path) < 0)
 		operation = NULL;
 	return flannel_error_new(ret_error, code, "config", operation, detail, 0);
 }

@@ -177,7 +177,7 @@ FLANNEL_PUBLIC int flannel_store_open_later(struct flannel_context *context, con
 /**
  * flannel_store_new() - use a store that the host brings
  * @context:   context; the store takes a reference.
- * @ops:       copied; every function but .set_config is needed.
+ * @ops:       copied; every function but .assigned and .set_config is needed.
  * @impl:      handed to each function; on success the store owns it and ends it with .free.
  * @ret_store: set on success; owned by the caller.
  * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.

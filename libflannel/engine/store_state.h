@@ -2,8 +2,7 @@
 #ifndef FL_ENGINE_STORE_STATE_H
 #define FL_ENGINE_STORE_STATE_H
 
-/* The inside of a store, shared by its files: store.c (messages and requests), store_open.c (how one is opened, now or later).
- */
+/* The inside of a store, shared by its files: store.c (messages and requests), store_open.c (how one is opened, now or later). */
 
 #include "engine/store.h"
 
