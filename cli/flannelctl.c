@@ -15,6 +15,7 @@
 #include "tools.h"
 
 #define DEFAULT_SOCKET "/run/flannel/flanneld.sock"
+#define INSTANCE_SOCKET "/run/flannel/%s/flanneld.sock"
 #define DEADLINE_MS 5000
 
 /* besides EXIT_SUCCESS: all is well */
@@ -22,6 +23,7 @@ enum { EXIT_UNHEALTHY = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3 };
 
 struct request {
 	const char *socket;
+	char instance_socket[108]; /* as long as a socket's path may be */
 	bool json;
 	const char *command;
 };
@@ -76,6 +78,7 @@ static void usage(FILE *stream)
 		"Options:\n"
 		"  -o, --output FORMAT   table (default) or json\n"
 		"  --socket FILE         flanneld's control socket (default " DEFAULT_SOCKET ")\n"
+		"  --instance NAME       that of the flanneld with that --instance\n"
 		"  --version             print the version\n"
 		"config and reservation take the flags of flanneld that name the store, and FLANNELD_... for them.\n"
 		"Exit status: 0 all is well, 1 flanneld says that it is not (status only), 2 wrong call,\n"
@@ -186,11 +189,12 @@ static int run(const struct request *request, const struct command *command)
 	return r < 0 ? EXIT_UNREACHABLE : r;
 }
 
-enum { OPTION_SOCKET = 256, OPTION_VERSION };
+enum { OPTION_SOCKET = 256, OPTION_INSTANCE, OPTION_VERSION };
 
 static const struct option long_options[] = {
 	{"output", required_argument, NULL, 'o'},
 	{"socket", required_argument, NULL, OPTION_SOCKET},
+	{"instance", required_argument, NULL, OPTION_INSTANCE},
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -208,6 +212,12 @@ static int take_option(struct request *request, int option)
 	case OPTION_SOCKET:
 		request->socket = optarg;
 		return *optarg ? -1 : misuse("--socket needs a path", "");
+	case OPTION_INSTANCE:
+		if (!*optarg || strchr(optarg, '/') || strlen(optarg) > 15)
+			return misuse("--instance needs the name that flanneld has", optarg);
+		(void)snprintf(request->instance_socket, sizeof(request->instance_socket), INSTANCE_SOCKET, optarg);
+		request->socket = request->instance_socket;
+		return -1;
 	case OPTION_VERSION:
 		(void)puts("flannelctl " FLANNEL_VERSION);
 		return EXIT_SUCCESS;

@@ -224,6 +224,7 @@ static int start_node(struct daemon *daemon, struct flannel_error **ret_error)
 		.subnet_file = options->subnet_file,
 		.state_dir = options->state_dir,
 		.observer = options->observer,
+		.instance = options->instance,
 		.ipmasq_value = options->ip_masq,
 		.renew_margin_sec = (uint32_t)options->subnet_lease_renew_margin * 60,
 	};
@@ -260,7 +261,7 @@ static int open_context(struct daemon *daemon, struct flannel_error **ret_error)
 		.log = logger_hook,
 		.log_userdata = (void *)daemon->logger,
 		.log_level = logger_get_max_level(daemon->logger),
-		.route_protocol = (uint8_t)daemon->options->route_protocol,
+		.route_protocol = daemon->instance.route_protocol,
 	};
 
 	return flannel_context_new(&daemon->context, &options, ret_error);
@@ -273,6 +274,10 @@ static int start(struct daemon *daemon, struct flannel_error **ret_error)
 		.state_dir = daemon->options->state_dir,
 		.subnet_file = daemon->options->observer ? NULL : daemon->options->subnet_file,
 		.socket = daemon->options->socket,
+		.name = daemon->options->instance,
+		.route_protocol = flag_set_origin(&daemon->options->flags, "route-protocol") == FLAG_FROM_DEFAULT
+					  ? 0
+					  : (uint8_t)daemon->options->route_protocol,
 	};
 	int r = instance_claim(&paths, &daemon->instance, ret_error);
 
@@ -448,6 +453,8 @@ static int settle_options(struct options *options, struct logger *logger)
 		options_log(options, logger);
 		r = options_check(options, &error);
 	}
+	if (r >= 0)
+		r = options_apply_instance(options);
 	if (r < 0)
 		return report(logger, r, error);
 	options_log_ineffective(options, logger);

@@ -11,6 +11,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "namespace_lock.h"
+#include "route_protocol.h"
+
 /* fails with "operation path: errno's text" */
 static int fail(struct flannel_error **ret_error, int code, const char *operation, const char *path)
 {
@@ -228,6 +231,26 @@ static int claim_socket(const char *path, struct instance *instance, struct flan
 	return bind_socket(&address, instance, ret_error);
 }
 
+/* takes the name, which tables and links bear, and a tag for the routes */
+static int claim_in_namespace(const struct instance_paths *paths, struct instance *instance,
+			      struct flannel_error **ret_error)
+{
+	char operation[64], detail[160];
+	long pid;
+	int r = namespace_lock_take("instance", paths->name, &instance->name_lock, &pid);
+
+	if (r == 0)
+		return route_protocol_choose(paths->state_dir, paths->name, paths->route_protocol,
+					     &instance->route_protocol, &instance->protocol_lock, ret_error);
+	(void)snprintf(operation, sizeof(operation), "be instance \"%s\"", paths->name);
+	if (r != -EBUSY)
+		return flannel_error_new(ret_error, r, "instance", operation, NULL, 0);
+	(void)snprintf(
+		detail, sizeof(detail),
+		"another flanneld (pid %ld) in this network namespace is; give this one an --instance of its own", pid);
+	return flannel_error_new(ret_error, r, "instance", operation, detail, 0);
+}
+
 int instance_claim(const struct instance_paths *paths, struct instance *ret_instance, struct flannel_error **ret_error)
 {
 	CLEANUP(instance_release) struct instance instance = INSTANCE_NONE;
@@ -242,6 +265,11 @@ int instance_claim(const struct instance_paths *paths, struct instance *ret_inst
 		return r;
 	if (*paths->socket) {
 		r = claim_socket(paths->socket, &instance, ret_error);
+		if (r < 0)
+			return r;
+	}
+	if (paths->name) {
+		r = claim_in_namespace(paths, &instance, ret_error);
 		if (r < 0)
 			return r;
 	}
@@ -265,6 +293,8 @@ void instance_release(struct instance *instance)
 		(void)unlink(instance->socket);
 	free(instance->socket);
 	close_p(&instance->listen_fd);
+	close_p(&instance->protocol_lock);
+	close_p(&instance->name_lock);
 	close_p(&instance->socket_lock);
 	close_p(&instance->subnet_lock);
 	close_p(&instance->state_lock);

@@ -2,6 +2,7 @@
 #ifndef CLI_INSTANCE_H
 #define CLI_INSTANCE_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include <flannel/error.h>
@@ -11,20 +12,25 @@
 /*
  * One daemon per set of files: whatever flanneld writes hangs off these paths, and a second daemon that names one of
  * them is refused. The kernel drops the locks with the process, so nothing stale stands in the way after kill -9.
- * The store is not among them: many daemons may share it.
+ * The store is not among them: many daemons may share it. Within a network namespace names and the tags of routes are taken, too.
  */
 struct instance_paths {
 	const char *state_dir; /* made with mode 0700; locked by the file "lock" in it */
 	const char
 		*subnet_file; /* NULL: none; its directory is made with mode 0755; locked by ".NAME.lock" beside it */
 	const char *socket;   /* likewise, and bound with mode 0600; "" for none */
+	const char *name;     /* among the instances of the network namespace, "" for none; NULL: no lock there */
+	uint8_t route_protocol; /* with a name or "": see route_protocol_choose() */
 };
 
 struct instance {
 	int state_lock;
 	int subnet_lock;
 	int socket_lock;
-	int listen_fd; /* bound and listening, non-blocking; -1 for none */
+	int name_lock;
+	int protocol_lock;
+	uint8_t route_protocol; /* the one to use */
+	int listen_fd;          /* bound and listening, non-blocking; -1 for none */
 	char *socket;
 	dev_t socket_device;
 	ino_t socket_inode;
@@ -32,7 +38,8 @@ struct instance {
 
 #define INSTANCE_NONE                                                                                                  \
 	{                                                                                                              \
-		.state_lock = -1, .subnet_lock = -1, .socket_lock = -1, .listen_fd = -1                                \
+		.state_lock = -1, .subnet_lock = -1, .socket_lock = -1, .name_lock = -1, .protocol_lock = -1,          \
+		.listen_fd = -1                                                                                        \
 	}
 
 /* takes all locks and the socket, or none: 0; -EBUSY with the other's pid in the message; what the system says */

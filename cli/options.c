@@ -60,8 +60,10 @@ static const struct flag table[] = {
 	{"observer", FLAG_BOOL, 0, AT(observer), "false",
 	 "only routes to the pods of the others: no lease, no rules, no subnet file"},
 	{"socket", FLAG_STRING, 0, AT(socket), "/run/flannel/flanneld.sock", "control socket; \"\" for none"},
+	{"instance", FLAG_STRING, 0, AT(instance), "",
+	 "name of this daemon, where several serve several networks on one node"},
 	{"route-protocol", FLAG_INT, 0, AT(route_protocol), "241",
-	 "tag of this daemon's routes, 5 to 255; two daemons in one namespace need two"},
+	 "tag of this daemon's routes, 5 to 255; with --instance the default is a number of its own"},
 };
 
 _Static_assert(N_ELEMENTS(table) <= OPTIONS_MAX_FLAGS, "origins must have room for every flag");
@@ -76,6 +78,8 @@ int options_init(struct options *options)
 
 void options_clear(struct options *options)
 {
+	for (size_t i = 0; i < N_ELEMENTS(options->derived); i++)
+		free(options->derived[i]);
 	flag_set_clear(&options->flags);
 }
 
@@ -84,6 +88,34 @@ int options_parse(struct options *options, int argc, char *const argv[], char **
 	int first;
 
 	return flag_set_parse(&options->flags, argc, argv, &first, ret_message);
+}
+
+int options_apply_instance(struct options *options)
+{
+	const struct {
+		const char *flag;
+		const char **value;
+		const char *directory;
+		const char *name;
+	} paths[] = {
+		{"subnet-file", &options->subnet_file, "/run/flannel", "/subnet.env"},
+		{"socket", &options->socket, "/run/flannel", "/flanneld.sock"},
+		{"state-dir", &options->state_dir, "/var/lib/flannel", ""},
+		{"store-path", &options->store_path, "/var/lib/flannel", "/leases.db"},
+	};
+
+	_Static_assert(N_ELEMENTS(paths) == N_ELEMENTS(options->derived), "room for each");
+	for (size_t i = 0; i < N_ELEMENTS(paths) && *options->instance; i++) {
+		if (flag_set_origin(&options->flags, paths[i].flag) != FLAG_FROM_DEFAULT)
+			continue;
+		if (asprintf(&options->derived[i], "%s/%s%s", paths[i].directory, options->instance, paths[i].name) <
+		    0) {
+			options->derived[i] = NULL;
+			return -ENOMEM;
+		}
+		*paths[i].value = options->derived[i];
+	}
+	return 0;
 }
 
 /* a flag_warn_fn */

@@ -59,7 +59,9 @@ struct options {
 	const char *state_dir;
 	const char *socket;
 	bool observer;
+	const char *instance;
 	int64_t route_protocol;
+	char *derived[4]; /* defaults that follow .instance */
 
 	struct flag_set flags;
 	enum flag_origin origins[OPTIONS_MAX_FLAGS];
@@ -76,6 +78,9 @@ int options_parse(struct options *options, int argc, char *const argv[], char **
 
 /* the environment, for flags that the command line did not give; bad values are logged and skipped. 0 or -ENOMEM */
 int options_apply_environment(struct options *options, const struct logger *logger);
+
+/* paths that were not given follow the instance's name, once that was checked; 0 or -ENOMEM */
+int options_apply_instance(struct options *options);
 
 /* numbers in range, nothing that this version cannot do: 0, or -EINVAL or -EOPNOTSUPP naming the flag */
 int options_check(const struct options *options, struct flannel_error **ret_error);

@@ -146,12 +146,47 @@ static int check_observer(const struct options *options, struct flannel_error **
 	return 0;
 }
 
+/* a flag that must be given beside --instance, since by its default both instances would serve one network */
+static int check_given(const struct options *options, const char *flag, struct flannel_error **ret_error)
+{
+	char name[64];
+
+	if (flag_set_origin(&options->flags, flag) != FLAG_FROM_DEFAULT)
+		return 0;
+	(void)snprintf(name, sizeof(name), "--%s", flag);
+	return refuse(ret_error, -EINVAL, name,
+		      "with --instance it must be given: each instance has a network of its own");
+}
+
+/* the name goes into paths and names of tables; and what the instances would share by default */
+static int check_instance(const struct options *options, struct flannel_error **ret_error)
+{
+	const char *name = options->instance;
+	enum options_store store = OPTIONS_STORE_EMBEDDED;
+	int r;
+
+	if (!*name)
+		return 0;
+	if (strlen(name) > 15 ||
+	    name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")] != '\0')
+		return refuse(ret_error, -EINVAL, "--instance",
+			      "it is no name of up to 15 letters, digits, \"_\" and \"-\"");
+	r = options_select_store(options, &store, ret_error);
+	if (r == 0 && store == OPTIONS_STORE_ETCD)
+		r = check_given(options, "etcd-prefix", ret_error);
+	if (r == 0 && store == OPTIONS_STORE_KUBE)
+		r = check_given(options, "kube-annotation-prefix", ret_error);
+	return r;
+}
+
 int options_check(const struct options *options, struct flannel_error **ret_error)
 {
 	int r = check_range(options->subnet_lease_renew_margin, 1, 1439, "--subnet-lease-renew-margin", ret_error);
 
 	if (r == 0)
 		r = check_range(options->route_protocol, 5, 255, "--route-protocol", ret_error);
+	if (r == 0)
+		r = check_instance(options, ret_error);
 	if (r == 0)
 		r = check_path(options->subnet_file, "--subnet-file", ret_error);
 	if (r == 0)

@@ -73,6 +73,9 @@ enum flannel_node_state {
  * @observer:         non-zero: no lease, no rules (.masquerade and .blackhole_route have to be 0), no subnet file, only routes to the pods of the peers, for a machine that
  *                    has to reach pods and has none, such as a gateway or a monitor. Its peers need not know of it, so this goes with
  *                    backends of plain routes only (host-gw): others fail with -EOPNOTSUPP.
+ * @instance:         name of this agent where several serve several networks of one namespace: up to 15 letters, digits, "_" and "-". Its tables are
+ *                    flannel-ipv4-NAME and flannel-ipv6-NAME, its links have the alias libflannel/NAME. NULL or "": none. Each needs its own
+ *                    route protocol (struct flannel_context_options), .subnet_file, .state_dir and, with vxlan, VNI.
  */
 struct flannel_node_options {
 	size_t size;
@@ -92,6 +95,7 @@ struct flannel_node_options {
 	const char *interface_can_reach;
 	int blackhole_route;
 	int observer;
+	const char *instance;
 };
 
 /**

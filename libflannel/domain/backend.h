@@ -47,6 +47,7 @@ struct fl_backend_facts {
 	struct flannel_netconf *netconf;
 	const struct fl_underlay *underlay;
 	uint8_t route_protocol;
+	const char *instance;        /* the agent's name among several; NULL: it has none */
 	struct fl_subnet_choice own; /* subnets of the own lease */
 	struct fl_vxlan_settings vxlan;
 	uint16_t vxlan_port; /* which the kernel takes if it is told none */

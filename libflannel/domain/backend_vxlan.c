@@ -104,7 +104,7 @@ static struct fl_link make_link(const struct fl_backend_facts *facts, const stru
 	link.set = FL_LINK_VXLAN | FL_LINK_MAC | FL_LINK_MTU | FL_LINK_ALIAS | FL_LINK_UP;
 	memcpy(link.name, device->name, sizeof(link.name));
 	memcpy(link.mac, device->mac, sizeof(link.mac));
-	snprintf(link.alias, sizeof(link.alias), "%s", FL_OUR_ALIAS);
+	fl_our_alias(facts->instance, link.alias);
 	link.vxlan.vni = facts->vxlan.vni;
 	link.vxlan.port = facts->vxlan.port ? facts->vxlan.port : facts->vxlan_port;
 	link.vxlan.learning = facts->vxlan.learning;

@@ -9,18 +9,20 @@
 /* a chain with the comment that its rules and the jumps to it bear */
 struct fl_iptables_chain {
 	const char *table;
-	const char *name;
 	const char *hooked; /* the chain of iptables that jumps to it */
-	const char *comment;
+	char name[29];      /* all that iptables takes */
+	char comment[48];
 };
 
-extern const struct fl_iptables_chain fl_iptables_masquerade;
-extern const struct fl_iptables_chain fl_iptables_forward;
+/* flannel's own; an instance that has a name has a forward chain of its own, and leaves flannel's to the one that has none */
+struct fl_iptables_chain fl_iptables_masquerade(void);
+struct fl_iptables_chain fl_iptables_forward(const char *instance);
 
 /*
  * Appends the commands that give the forward chain the two rules of a network, and make it, or the jump to it (has_jump: there
  * is one), if it is missing. In a table whose FORWARD drops what nobody accepts an acceptance counts in that table only. -ENOMEM.
  */
-int fl_iptables_accept(struct json_object *commands, const struct flannel_prefix *network, bool has_jump);
+int fl_iptables_accept(struct json_object *commands, const struct fl_iptables_chain *chain,
+		       const struct flannel_prefix *network, bool has_jump);
 
 #endif

@@ -2,6 +2,7 @@
 #include "domain/masquerade.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 
 /* kube-proxy marks packets that it will masquerade itself; the other bits of the mark are other people's */
 #define KUBE_MARK 0x4000U
@@ -104,6 +105,15 @@ void fl_masquerade_table_init(struct fl_nft_table *table, int family)
 	*table = (struct fl_nft_table){.family = ipv6 ? "ip6" : "ip",
 				       .name = ipv6 ? "flannel-ipv6" : "flannel-ipv4",
 				       .comment = ipv6 ? "rules for flannel-ipv6" : "rules for flannel-ipv4"};
+}
+
+const char *fl_masquerade_name_table(int family, const char *instance, char buf[FL_MASQUERADE_NAME_SIZE])
+{
+	struct fl_nft_table table;
+
+	fl_masquerade_table_init(&table, family);
+	snprintf(buf, FL_MASQUERADE_NAME_SIZE, "%s%s%s", table.name, *instance ? "-" : "", instance);
+	return buf;
 }
 
 void fl_masquerade_want(const struct flannel_masquerade_options *options, struct fl_nft_table *ret_table)

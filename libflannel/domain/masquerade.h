@@ -57,6 +57,10 @@ struct fl_nft_table {
 /* family, name and comment of flannel's table for AF_INET or AF_INET6; no chains */
 void fl_masquerade_table_init(struct fl_nft_table *table, int family);
 
+/* the name of an instance's table, which adds "-NAME" to flannel's; returns buf */
+#define FL_MASQUERADE_NAME_SIZE 48
+const char *fl_masquerade_name_table(int family, const char *instance, char buf[FL_MASQUERADE_NAME_SIZE]);
+
 /* the whole table, for the family of .network; options were checked, and .table is borrowed */
 void fl_masquerade_want(const struct flannel_masquerade_options *options, struct fl_nft_table *ret_table);
 

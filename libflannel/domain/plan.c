@@ -3,6 +3,7 @@
 #include "domain/plan.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -102,12 +103,28 @@ bool fl_ownership_is_device(const struct fl_ownership_rules *rules, const char *
 	return false;
 }
 
+const char *fl_our_alias(const char *instance, char buf[FL_ALIAS_SIZE])
+{
+	snprintf(buf, FL_ALIAS_SIZE, "%s%s%s", FL_OUR_ALIAS, instance && *instance ? "/" : "",
+		 instance ? instance : "");
+	return buf;
+}
+
+bool fl_instance_is_valid(const char *instance)
+{
+	size_t len = strspn(instance, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
+
+	return len <= FL_INSTANCE_MAX && instance[len] == '\0';
+}
+
 /* a link under the name of a device of the backend: of another kind, or with somebody's alias, it is in the way */
 static enum fl_ownership ownership_of_link(const struct fl_link *link, const struct fl_ownership_rules *rules)
 {
+	char alias[FL_ALIAS_SIZE];
+
 	if (!fl_ownership_is_device(rules, link->name) || strcmp(link->kind, "vxlan") != 0)
 		return FL_FOREIGN;
-	if (strcmp(link->alias, FL_OUR_ALIAS) == 0)
+	if (strcmp(link->alias, fl_our_alias(rules->instance, alias)) == 0)
 		return FL_OURS;
 	return link->alias[0] ? FL_FOREIGN : FL_ADOPTABLE;
 }
@@ -143,10 +160,23 @@ enum fl_ownership fl_ownership_of(const struct fl_object *found, const struct fl
 	return FL_FOREIGN;
 }
 
+/* the place is somebody else's: whose */
+static int set_conflict(const struct fl_object *wanted, const struct fl_object *found, struct flannel_error **ret_error)
+{
+	char text[FL_OBJECT_STRLEN], other[FL_OBJECT_STRLEN], detail[FL_OBJECT_STRLEN];
+
+	fl_object_format(wanted, text, sizeof(text));
+	if (found->type != FL_OBJECT_LINK || strncmp(found->link.alias, FL_OUR_ALIAS, strlen(FL_OUR_ALIAS)) != 0)
+		return fl_error_set_retryable(ret_error, -EEXIST, "rtnl", fl_object_format(found, other, sizeof(other)),
+					      "set %s: the place is taken by another program's object", text);
+	snprintf(detail, sizeof(detail), "its alias is %s; each instance needs a VNI of its own", found->link.alias);
+	return fl_error_set_retryable(ret_error, -EEXIST, "rtnl", detail,
+				      "set %s: it belongs to another instance of flanneld on this node", text);
+}
+
 int fl_plan_compare(struct fl_plan *plan, const struct fl_object *wanted, const struct fl_object *found,
 		    const struct fl_ownership_rules *rules, struct flannel_error **ret_error)
 {
-	char text[FL_OBJECT_STRLEN], other[FL_OBJECT_STRLEN];
 	int r;
 
 	if (!wanted && !found)
@@ -160,9 +190,7 @@ int fl_plan_compare(struct fl_plan *plan, const struct fl_object *wanted, const 
 	else if (fl_object_satisfies(found, wanted))
 		return 0;
 	else if (fl_ownership_of(found, rules) == FL_FOREIGN)
-		return fl_error_set_retryable(ret_error, -EEXIST, "rtnl", fl_object_format(found, other, sizeof(other)),
-					      "set %s: the place is taken by another program's object",
-					      fl_object_format(wanted, text, sizeof(text)));
+		return set_conflict(wanted, found, ret_error);
 	else
 		r = fl_plan_add(plan, FL_VERB_REPLACE, wanted, found, ret_error);
 	if (r == -ENOENT)

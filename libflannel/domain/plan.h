@@ -37,10 +37,19 @@ enum fl_ownership {
 /* a backend has at most one link of its own for each family */
 #define FL_DEVICES_MAX 2
 
-/* by it our links are known again */
+/* By it our links are known again; an agent that has a name among several of one node adds "/NAME". */
 #define FL_OUR_ALIAS "libflannel"
+#define FL_INSTANCE_MAX 15
+#define FL_ALIAS_SIZE (sizeof(FL_OUR_ALIAS "/") + FL_INSTANCE_MAX)
+
+/* the alias of an instance's links (NULL or "": it has no name); returns buf */
+const char *fl_our_alias(const char *instance, char buf[FL_ALIAS_SIZE]);
+
+/* is that a name for an instance: "", or up to 15 letters, digits, "_" and "-" */
+bool fl_instance_is_valid(const char *instance);
 
 struct fl_ownership_rules {
+	char instance[FL_INSTANCE_MAX + 1];
 	uint8_t route_protocol;
 	struct flannel_prefix network; /* destinations in it, with protocol boot, are flannel's; AF_UNSPEC: none */
 	struct flannel_prefix network6;

@@ -3,6 +3,7 @@
 #include "engine/node.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -166,6 +167,10 @@ static int check_options(const struct flannel_node_options *options, struct flan
 				    "an observer sets neither rules nor routes of its own",
 				    "observer is %d, masquerade 0x%x, blackhole_route %d", options->observer,
 				    options->masquerade, options->blackhole_route);
+	if (options->instance && !fl_instance_is_valid(options->instance))
+		return fl_error_set(ret_error, -EINVAL, "argument",
+				    "expected up to 15 letters, digits, \"_\" and \"-\"", "instance is \"%.64s\"",
+				    options->instance);
 	if (options->n_interfaces && !options->interfaces)
 		return fl_error_set(ret_error, -EINVAL, "argument", "expected an array",
 				    "interfaces is NULL, n_interfaces %zu", options->n_interfaces);
@@ -193,6 +198,8 @@ static int copy_options(struct flannel_node *node, const struct flannel_node_opt
 		r = copy_text(&node->subnet_file, options->subnet_file ? options->subnet_file : SUBNET_FILE, ret_error);
 	if (r >= 0)
 		r = copy_text(&node->state_dir, options->state_dir, ret_error);
+	if (r >= 0 && options->instance)
+		snprintf(node->instance, sizeof(node->instance), "%s", options->instance);
 	node->masquerade = options->masquerade;
 	node->ipmasq_value = options->ipmasq_value != 0;
 	node->is_observer = options->observer != 0;

@@ -54,6 +54,7 @@ struct flannel_node {
 	char *public_ip6;
 	char *subnet_file;
 	char *state_dir;
+	char instance[FL_INSTANCE_MAX + 1]; /* "": it has no name */
 	unsigned int masquerade;
 	bool ipmasq_value;
 	bool is_observer; /* has no lease, rules, subnet file: peers' routes only */

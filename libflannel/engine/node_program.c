@@ -55,6 +55,7 @@ static int set_networks(struct flannel_node *node, const struct flannel_netconf 
 	flannel_netconf_get_network(netconf, AF_INET, &network);
 	flannel_netconf_get_network(netconf, AF_INET6, &network6);
 	fl_reconciler_set_networks(node->reconciler, &network, &network6);
+	fl_reconciler_set_instance(node->reconciler, node->instance);
 	return 0;
 }
 
@@ -86,6 +87,7 @@ static int choose_backend(struct flannel_node *node, struct flannel_netconf *net
 
 	node->facts = (struct fl_backend_facts){.netconf = netconf, .underlay = &node->underlay};
 	node->facts.route_protocol = node->context->route_protocol;
+	node->facts.instance = node->instance;
 	if (r >= 0 && node->backend->load)
 		r = node->backend->load(&node->facts, ret_error);
 	return r;

@@ -20,7 +20,7 @@
 /* dispatches of the monitor in a row, some thousand transactions, before others get their turn */
 #define DRAIN_MAX 16
 
-#define TABLES_STRLEN 64
+#define TABLES_STRLEN (2 * FL_MASQUERADE_NAME_SIZE + 32)
 
 /* former rules that could not be removed */
 #define FORMER_RETRY_NS (10 * FL_NSEC_PER_SEC)
@@ -35,6 +35,7 @@ struct window {
 
 struct fl_node_rules {
 	struct flannel_node *node;
+	char names[2][FL_MASQUERADE_NAME_SIZE];
 	struct fl_nft_table tables[2]; /* as last wanted */
 	size_t n_tables;
 	unsigned int wanted; /* the same as enum fl_nft_touched */
@@ -60,18 +61,14 @@ struct fl_node_rules {
 };
 
 /* names tables in words */
-static const char *name_tables(unsigned int touched, char text[TABLES_STRLEN])
+static const char *name_tables(const struct fl_node_rules *rules, unsigned int touched, char text[TABLES_STRLEN])
 {
-	struct fl_nft_table ipv4, ipv6;
-
-	fl_masquerade_table_init(&ipv4, AF_INET);
-	fl_masquerade_table_init(&ipv6, AF_INET6);
 	if (touched == (FL_NFT_TOUCHED_IPV4 | FL_NFT_TOUCHED_IPV6))
-		snprintf(text, TABLES_STRLEN, "tables %s %s and %s %s", ipv4.family, ipv4.name, ipv6.family, ipv6.name);
+		snprintf(text, TABLES_STRLEN, "tables ip %s and ip6 %s", rules->names[0], rules->names[1]);
 	else if (touched == FL_NFT_TOUCHED_IPV6)
-		snprintf(text, TABLES_STRLEN, "table %s %s", ipv6.family, ipv6.name);
+		snprintf(text, TABLES_STRLEN, "table ip6 %s", rules->names[1]);
 	else
-		snprintf(text, TABLES_STRLEN, "table %s %s", ipv4.family, ipv4.name);
+		snprintf(text, TABLES_STRLEN, "table ip %s", rules->names[0]);
 	return text;
 }
 
@@ -114,7 +111,7 @@ static void note_change(struct fl_node_rules *rules, unsigned int touched, const
 	}
 	rules->state.n_failures = rules->state.n_repairs - FL_FIGHT_ROUNDS;
 	snprintf(detail, sizeof(detail), "%s keeps changing it", culprit(rules));
-	fl_error_set_retryable(&error, -EBUSY, AREA, detail, "keep %s", name_tables(touched, text));
+	fl_error_set_retryable(&error, -EBUSY, AREA, detail, "keep %s", name_tables(rules, touched, text));
 	fail(rules, error);
 }
 
@@ -228,7 +225,8 @@ static void send_failed(struct fl_node_rules *rules, int code, struct flannel_er
 		fl_node_take_rules(rules->node, code, error); /* may free rules */
 		return;
 	}
-	fl_error_wrap(&error, code, "restore %s", name_tables(rules->changed ? rules->changed : rules->wanted, text));
+	fl_error_wrap(&error, code, "restore %s",
+		      name_tables(rules, rules->changed ? rules->changed : rules->wanted, text));
 	fail(rules, error);
 }
 
@@ -263,7 +261,7 @@ static void tell_repairs(struct fl_node_rules *rules)
 			continue;
 		node->n_rule_repairs++;
 		fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_REPAIRED, NULL, NULL,
-			      "%s was changed by %s", name_tables(tables[i], text), culprit(rules));
+			      "%s was changed by %s", name_tables(rules, tables[i], text), culprit(rules));
 	}
 	rules->changed = 0;
 }
@@ -408,8 +406,10 @@ static int watch(struct flannel_node *node, struct flannel_error **ret_error)
 	if (!rules)
 		return fl_error_oom(ret_error);
 	rules->node = node;
-	r = fl_nft_monitor_open(context->netns_fd, context->single_threaded, on_change, rules, &rules->monitor,
-				ret_error);
+	fl_masquerade_name_table(AF_INET, node->instance, rules->names[0]);
+	fl_masquerade_name_table(AF_INET6, node->instance, rules->names[1]);
+	r = fl_nft_monitor_open(context->netns_fd, context->single_threaded, node->instance, on_change, rules,
+				&rules->monitor, ret_error);
 	if (r >= 0)
 		r = fl_loop_add_fd(context->loop, fl_nft_monitor_get_fd(rules->monitor), EPOLLIN, on_monitor_readable,
 				   rules, &rules->monitor_source, ret_error);
@@ -439,6 +439,7 @@ static void want_tables(struct fl_node_rules *rules, const struct fl_subnet_choi
 		if (flannel_netconf_get_network(netconf, families[i], &options.network) <= 0)
 			continue;
 		options.subnet = *own[i];
+		options.table = *rules->node->instance ? rules->names[i] : NULL;
 		fl_masquerade_want(&options, &rules->tables[rules->n_tables++]);
 		rules->wanted |= touched[i];
 	}

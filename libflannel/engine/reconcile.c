@@ -101,6 +101,11 @@ void fl_reconciler_set_judge(struct fl_reconciler *reconciler, fl_judge_fn fn, v
 	reconciler->judge_userdata = userdata;
 }
 
+void fl_reconciler_set_instance(struct fl_reconciler *reconciler, const char *instance)
+{
+	snprintf(reconciler->rules.instance, sizeof(reconciler->rules.instance), "%s", instance);
+}
+
 void fl_reconciler_set_networks(struct fl_reconciler *reconciler, const struct flannel_prefix *network,
 				const struct flannel_prefix *network6)
 {

@@ -34,6 +34,9 @@ struct fl_reconciler *fl_reconciler_free(struct fl_reconciler *reconciler);
 /* One more who hears what the kernel tells, before it is acted on; NULL: nobody. FL_CHANGE_OVERRUN: anything may have changed. */
 void fl_reconciler_listen(struct fl_reconciler *reconciler, fl_monitor_fn fn, void *userdata);
 
+/* by which name our links are known again; "": none */
+void fl_reconciler_set_instance(struct fl_reconciler *reconciler, const char *instance);
+
 /* destinations whose untagged routes with protocol boot are flannel's own from another time, see fl_ownership_of() */
 void fl_reconciler_set_networks(struct fl_reconciler *reconciler, const struct flannel_prefix *network,
 				const struct flannel_prefix *network6);

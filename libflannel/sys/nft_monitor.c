@@ -24,8 +24,8 @@ struct fl_nft_monitor {
 	struct fl_notifications notifications;
 	fl_nft_monitor_fn fn;
 	void *userdata;
-	const char *names[2]; /* of the tables, IPv4 and IPv6 */
-	unsigned int touched; /* by the transaction that is being told */
+	char names[2][FL_MASQUERADE_NAME_SIZE]; /* of the tables */
+	unsigned int touched;                   /* by the transaction that is being told */
 };
 
 static void take(void *userdata, struct nlmsghdr *header);
@@ -45,12 +45,11 @@ static int open_socket(void *userdata, struct flannel_error **ret_error)
 	return 0;
 }
 
-int fl_nft_monitor_open(int netns_fd, bool single_threaded, fl_nft_monitor_fn fn, void *userdata,
+int fl_nft_monitor_open(int netns_fd, bool single_threaded, const char *instance, fl_nft_monitor_fn fn, void *userdata,
 			struct fl_nft_monitor **ret_monitor, struct flannel_error **ret_error)
 {
 	FL_CLEANUP(fl_nft_monitor_closep) struct fl_nft_monitor *monitor = malloc(sizeof(*monitor));
 	struct fl_notifications *notifications;
-	struct fl_nft_table table;
 	int r;
 
 	if (!monitor)
@@ -60,10 +59,8 @@ int fl_nft_monitor_open(int netns_fd, bool single_threaded, fl_nft_monitor_fn fn
 	r = fl_notifications_init(notifications, RECEIVE_SIZE, &handler, monitor, ret_error);
 	if (r < 0)
 		return r;
-	fl_masquerade_table_init(&table, AF_INET);
-	monitor->names[0] = table.name;
-	fl_masquerade_table_init(&table, AF_INET6);
-	monitor->names[1] = table.name;
+	fl_masquerade_name_table(AF_INET, instance, monitor->names[0]);
+	fl_masquerade_name_table(AF_INET6, instance, monitor->names[1]);
 	r = fl_netns_run(netns_fd, single_threaded, open_socket, &notifications->fd, ret_error);
 	if (r == 0)
 		r = fl_notifications_join(notifications, 1U << (NFNLGRP_NFTABLES - 1), AREA, "nft changes", ret_error);

@@ -3,7 +3,7 @@
 #define FL_SYS_NFT_MONITOR_H
 
 /*
- * Hears of nft transactions that touched flannel's tables (NFNLGRP_NFTABLES): of everybody's, the helper's included.
+ * Hears of nft transactions that touched an agent's two tables (NFNLGRP_NFTABLES): of everybody's, the helper's included.
  *
  * The kernel does not say whose a transaction was in a way that holds everywhere: the process id that it names counts in
  * the initial pid namespace, where a daemon in a container does not know its own. But it tells all listeners before it
@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 
-/* which of flannel's tables, or-ed */
+/* which of the agent's tables, or-ed */
 enum fl_nft_touched { FL_NFT_TOUCHED_IPV4 = 1, FL_NFT_TOUCHED_IPV6 = 2 };
 
 struct fl_nft_change {
@@ -30,8 +30,8 @@ typedef void (*fl_nft_monitor_fn)(void *userdata, const struct fl_nft_change *ch
 
 struct fl_nft_monitor;
 
-/* listens in a namespace (-1: the caller's); single_threaded as for fl_netns_run(). Needs CAP_NET_ADMIN. */
-int fl_nft_monitor_open(int netns_fd, bool single_threaded, fl_nft_monitor_fn fn, void *userdata,
+/* listens for the tables of an instance ("": flannel's own names) in a namespace (-1: the caller's); single_threaded as for fl_netns_run(). Needs CAP_NET_ADMIN. */
+int fl_nft_monitor_open(int netns_fd, bool single_threaded, const char *instance, fl_nft_monitor_fn fn, void *userdata,
 			struct fl_nft_monitor **ret_monitor, struct flannel_error **ret_error);
 
 /* the kernel may take some 20 ms for it while somebody's deletion is pending */

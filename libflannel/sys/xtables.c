@@ -123,9 +123,10 @@ static int look_here(void *userdata, struct flannel_error **ret_error)
 
 	if (r <= 0)
 		return r;
-	fd = socket(look->family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+	/* any socket of the family will do, so no raw one, which would need another privilege */
+	fd = socket(look->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return fl_error_set(ret_error, -errno, AREA, NULL, "open a raw socket");
+		return fl_error_set(ret_error, -errno, AREA, NULL, "open a socket");
 	r = -EAGAIN;
 	for (int i = 0; i < ATTEMPTS && r == -EAGAIN; i++)
 		r = read_table(fd, look);

@@ -143,7 +143,7 @@ static void listen_to_nft(void)
 {
 	struct fl_nft_monitor *monitor = NULL;
 
-	require(fl_nft_monitor_open(-1, true, on_nft_change, NULL, &monitor, NULL) == 0);
+	require(fl_nft_monitor_open(-1, true, "", on_nft_change, NULL, &monitor, NULL) == 0);
 	require(fl_nft_monitor_dispatch(monitor) <= 0);
 	fl_nft_monitor_close(monitor);
 }

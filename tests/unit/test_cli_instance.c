@@ -36,7 +36,8 @@ static void setup(struct place *place)
 	(void)snprintf(place->state, sizeof(place->state), "%s/lib/flannel", place->directory);
 	(void)snprintf(place->subnet_file, sizeof(place->subnet_file), "%s/run/subnet.env", place->directory);
 	(void)snprintf(place->socket, sizeof(place->socket), "%s/run/s.sock", place->directory);
-	place->paths = (struct instance_paths){place->state, place->subnet_file, place->socket};
+	place->paths = (struct instance_paths){
+		.state_dir = place->state, .subnet_file = place->subnet_file, .socket = place->socket};
 }
 
 /* removes one entry; for nftw(3) */
