@@ -28,7 +28,7 @@ struct flannel_lease;
  * @FLANNEL_EVENT_PEER_ADDED:     another node's lease is new; lease attached.
  * @FLANNEL_EVENT_PEER_CHANGED:   another node's lease has other attributes; the new lease attached.
  * @FLANNEL_EVENT_PEER_REMOVED:   another node's lease is gone; the old lease attached.
- * @FLANNEL_EVENT_STORE_LOST:     the store stopped answering; error attached. What is known stays in force.
+ * @FLANNEL_EVENT_STORE_LOST:     the store stopped answering, or does so for another reason now; error attached. What is known stays in force.
  * @FLANNEL_EVENT_STORE_BACK:     the store answers again.
  * @FLANNEL_EVENT_REPAIRED:       someone changed what we keep true and it was put back; the text says what.
  * @FLANNEL_EVENT_OBJECT_FAILED:  one kernel object could not be set; error attached. Tried again with back-off.

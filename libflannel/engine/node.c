@@ -46,6 +46,14 @@ static void note_peer(struct flannel_node *node, const struct fl_request_news *n
 	fl_reconciler_schedule(node->reconciler);
 }
 
+/* why the configuration cannot be used, until there is another one */
+static void note_config(struct flannel_node *node, struct flannel_error *error)
+{
+	flannel_error_ref(error);
+	flannel_error_unref(node->error);
+	node->error = error;
+}
+
 /* the store stopped or began to answer */
 static void note_store(struct flannel_node *node, struct flannel_error *error)
 {
@@ -79,6 +87,9 @@ static int on_news(void *userdata, struct flannel_request *request, const struct
 			note_peer(node, news);
 		return 0;
 	}
+	if (news->report == FL_REQUEST_CONFIG ||
+	    (news->report == FL_REQUEST_FAILED && node->state == FLANNEL_NODE_CONFIG))
+		note_config(node, news->error);
 	if (news->report == FL_REQUEST_CONFIG)
 		return fl_node_configure(node, ret_error);
 	if (news->report == FL_REQUEST_FAILED && !flannel_error_is_retryable(news->error)) {

@@ -51,6 +51,47 @@ static int take_config(struct flannel_request *request, struct flannel_netconf *
 	return r;
 }
 
+/* There is none that could be used. The store's watch may tell of one at once; the timer is for stores that cannot. */
+static void wait_for_config(struct flannel_request *request)
+{
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+
+	if (!request->is_watching) {
+		if (fl_store_watch(request->store, &error) < 0) {
+			fl_request_fail(request, error);
+			return;
+		}
+		request->is_watching = true;
+	}
+	request->n_failures = 0;
+	fl_source_set_deadline(request->timer, fl_loop_now() + CONFIG_RETRY_NS);
+}
+
+/* The store has none yet. */
+static void miss_config(struct flannel_request *request)
+{
+	if (!request->is_watching)
+		fl_log(&request->context->log, FLANNEL_LOG_INFO, AREA,
+		       "the store has no network configuration yet: waiting for one");
+	request->config_error = flannel_error_unref(request->config_error);
+	wait_for_config(request);
+}
+
+/* The one in the store is invalid: somebody will mend it, there. Told once for each new reason. */
+static void reject_config(struct flannel_request *request, const struct flannel_error *cause)
+{
+	const char *message = flannel_error_get_message(cause);
+	const char *before = flannel_error_get_detail(request->config_error);
+
+	if (!request->config_error || strcmp(before, message) != 0) {
+		request->config_error = flannel_error_unref(request->config_error);
+		fl_error_set_retryable(&request->config_error, -EINVAL, "config", message,
+				       "the network configuration in the store is invalid, waiting for another one");
+		(void)fl_request_report(request, FL_REQUEST_FAILED, NULL, NULL, request->config_error, NULL);
+	}
+	wait_for_config(request);
+}
+
 /* a configuration came: check it and go on to the leases */
 static void use_config(struct flannel_request *request, const char *text)
 {
@@ -58,6 +99,11 @@ static void use_config(struct flannel_request *request, const char *text)
 	struct flannel_netconf *netconf;
 	int r = flannel_netconf_parse(text, strlen(text), &netconf, &error);
 
+	if (r < 0 && r != -ENOMEM) {
+		reject_config(request, error);
+		return;
+	}
+	request->config_error = flannel_error_unref(request->config_error);
 	if (r >= 0)
 		r = take_config(request, netconf, &error);
 	/* only now is it known which of the leases is this node's own */
@@ -71,24 +117,6 @@ static void use_config(struct flannel_request *request, const char *text)
 	request->is_listening = false;
 	request->n_failures = 0;
 	fl_source_set_deadline(request->timer, UINT64_MAX);
-}
-
-/* The store has none yet. Its watch may tell of one at once; the timer is for stores that cannot. */
-static void wait_for_config(struct flannel_request *request)
-{
-	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
-
-	if (!request->is_watching) {
-		fl_log(&request->context->log, FLANNEL_LOG_INFO, AREA,
-		       "the store has no network configuration yet: waiting for one");
-		if (fl_store_watch(request->store, &error) < 0) {
-			fl_request_fail(request, error);
-			return;
-		}
-		request->is_watching = true;
-	}
-	request->n_failures = 0;
-	fl_source_set_deadline(request->timer, fl_loop_now() + CONFIG_RETRY_NS);
 }
 
 /* what the operator should know of another configuration: NULL if it means the same as the one in use */
@@ -147,7 +175,7 @@ static void on_config(struct flannel_request *request, const struct flannel_stor
 	if (message->code == 0 && message->config) {
 		use_config(request, message->config);
 	} else if (message->code == 0 || message->code == -ENOENT) {
-		wait_for_config(request);
+		miss_config(request);
 	} else {
 		if (!error)
 			fl_error_set_retryable(&error, message->code, AREA, NULL, "read the network configuration");
@@ -366,6 +394,7 @@ struct flannel_request *flannel_request_free(struct flannel_request *request)
 	fl_peers_clear(&request->own);
 	flannel_netconf_unref(request->netconf);
 	free(request->other_config);
+	flannel_error_unref(request->config_error);
 	flannel_lease_unref(request->lease);
 	flannel_lease_unref(request->renewal);
 	flannel_lease_unref(request->restored);

@@ -55,8 +55,9 @@ struct flannel_request {
 	bool is_restored;
 	struct fl_peers peers;
 	struct fl_peers own; /* leases that the store has for this node's address: at most one, or a leftover */
-	bool is_watching;    /* the store was asked to tell of changes while there was no configuration */
-	bool is_listening;   /* the list that was asked for last has begun; what came before belongs to an older one */
+	struct flannel_error *config_error; /* what is wrong with the configuration in the store */
+	bool is_watching;  /* the store was asked to tell of changes while there was no configuration */
+	bool is_listening; /* the list that was asked for last has begun; what came before belongs to an older one */
 	bool has_snapshot;
 	uint32_t generation;
 };

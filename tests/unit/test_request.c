@@ -110,10 +110,10 @@ static const struct {
 	{"[]", "lease-failed net-conf.json"},
 	{"{}", "lease-failed Network"},
 	{"{\"Network\":\"10.244.0.0/16\",\"SubnetLen\":17}", "lease-failed SubnetLen"},
-	{FAKE_CONFIG_DUAL, "lease-failed public IPv6 address"},
 };
 
-Test(request, refuses_a_configuration)
+/* what is invalid is told once, and somebody will mend it: the store tells, or is asked each second */
+Test(request, waits_for_a_valid_configuration)
 {
 	for (size_t i = 0; i < FL_N_ELEMENTS(bad_configs); i++) {
 		struct bench bench;
@@ -123,13 +123,45 @@ Test(request, refuses_a_configuration)
 		bench_call(&bench, "get_config");
 		fake_answer_config(bench.fake, 0, bad_configs[i].text);
 		bench_event(&bench, bad_configs[i].part);
-		/* that was the end: nothing is heard any more */
+		bench_call(&bench, "watch");
+		/* leases are no business of a node that does not know its network */
 		fake_snapshot(bench.fake, "10.244.2.0-24 192.0.2.2", NULL);
 		bench_quiet(&bench);
-		cr_expect_eq(fl_source_get_deadline(bench.request->timer), UINT64_MAX);
-		cr_expect_eq(flannel_lease_release(bench.request, NULL), -ENOENT);
+		bench_call(&bench, "get_config");
+		fake_answer_config(bench.fake, 0, bad_configs[i].text);
+		bench_quiet(&bench);
+		fake_tell(bench.fake, (struct flannel_store_message){
+					      .type = FLANNEL_STORE_CONFIG_CHANGED,
+					      .config = strdup(i % 2 ? FAKE_CONFIG : "{\"Network\":5}"),
+				      });
+		if (i % 2 == 0) {
+			bench_event(&bench, "lease-failed Network");
+			bench_call(&bench, "get_config");
+			fake_answer_config(bench.fake, 0, FAKE_CONFIG);
+		}
+		bench_call(&bench, "watch");
+		cr_expect_str_eq(flannel_netconf_get_text(bench.request->netconf), FAKE_CONFIG);
+		bench_quiet(&bench);
 		bench_close(&bench);
 	}
+}
+
+/* a network that this node cannot be part of is another matter */
+Test(request, refuses_a_configuration)
+{
+	struct bench bench;
+
+	bench_open(&bench);
+	bench_start(&bench);
+	bench_call(&bench, "get_config");
+	fake_answer_config(bench.fake, 0, FAKE_CONFIG_DUAL);
+	bench_event(&bench, "lease-failed public IPv6 address");
+	/* that was the end: nothing is heard any more */
+	fake_snapshot(bench.fake, "10.244.2.0-24 192.0.2.2", NULL);
+	bench_quiet(&bench);
+	cr_expect_eq(fl_source_get_deadline(bench.request->timer), UINT64_MAX);
+	cr_expect_eq(flannel_lease_release(bench.request, NULL), -ENOENT);
+	bench_close(&bench);
 }
 
 /* a network without IPv4 needs a public IPv6 address, and no other */

@@ -15,6 +15,9 @@
 #define PAUSE_LONGEST_NS (600 * FL_NSEC_PER_MSEC)
 #define PAUSE_REFUSED_NS (5 * FL_NSEC_PER_SEC) /* a login, or reading at all: somebody has to do something about it */
 
+/* why a store is lost may change, as when it is started again with another certificate: told once for each kind of reason */
+#define REASONS_MAX 8
+
 struct fl_etcd {
 	struct fl_log log;
 	struct fl_etcd_address address;
@@ -27,6 +30,8 @@ struct fl_etcd {
 	struct fl_etcd_request *first, **last_next;
 
 	bool is_lost;
+	uint32_t told[REASONS_MAX]; /* kinds of reasons that were given since it is lost */
+	size_t n_told;
 	size_t n_failures; /* in a row */
 	uint64_t retry_ns; /* not before; 0: at once */
 };
@@ -65,13 +70,43 @@ static void answer_if_due(struct fl_etcd *store)
 		answer(store);
 }
 
+/* What kind of reason it is: a hash of libcurl's or etcd's own words without numbers, such as addresses and times. FNV-1a. */
+static uint32_t kind_of(const struct flannel_error *error)
+{
+	uint32_t hash = 2166136261U;
+
+	for (const char *c = flannel_error_get_detail(error); *c; c++) {
+		if (*c < '0' || *c > '9')
+			hash = (hash ^ (uint8_t)*c) * 16777619U;
+	}
+	return hash;
+}
+
+/* was a reason of this kind given before */
+static bool was_told(const struct fl_etcd *store, const struct flannel_error *error)
+{
+	const uint32_t kind = kind_of(error);
+
+	for (size_t i = 0; i < store->n_told; i++) {
+		if (store->told[i] == kind)
+			return true;
+	}
+	return store->n_told == REASONS_MAX;
+}
+
 /* tells that the store is lost, and why */
 static void tell_lost(struct fl_etcd *store, struct flannel_error *error)
 {
-	struct flannel_store_message message = {.type = FLANNEL_STORE_LOST, .error = flannel_error_ref(error)};
+	struct flannel_store_message message = {.type = FLANNEL_STORE_LOST};
 
+	if (was_told(store, error))
+		return;
+	message.error = flannel_error_ref(error);
 	/* without memory it is told after the next try */
 	if (fl_store_queue_push(&store->queue, &message) < 0)
+		return;
+	store->told[store->n_told++] = kind_of(error);
+	if (store->is_lost)
 		return;
 	store->is_lost = true;
 	answer_if_due(store);
@@ -84,8 +119,10 @@ static void tell_back(struct fl_etcd *store)
 {
 	struct flannel_store_message message = {.type = FLANNEL_STORE_BACK};
 
-	if (store->is_lost && fl_store_queue_push(&store->queue, &message) == 0)
-		store->is_lost = false;
+	if (!store->is_lost || fl_store_queue_push(&store->queue, &message) < 0)
+		return;
+	store->is_lost = false;
+	store->n_told = 0;
 }
 
 /* something answered as it should: what is due next need not wait */
@@ -119,8 +156,7 @@ static void note_failure(struct fl_etcd *store, struct flannel_error *error)
 	fl_log(&store->log, FLANNEL_LOG_DEBUG, "store", "try again: %s", flannel_error_get_message(error));
 	/* each endpoint has had its chance, and one of them two: a connection may break without anybody being down */
 	if (store->n_failures > n_quick) {
-		if (!store->is_lost)
-			tell_lost(store, error);
+		tell_lost(store, error);
 		store->retry_ns =
 			fl_loop_now() + pause_ns(store->n_failures - n_quick - 1, flannel_error_get_code(error));
 	}
