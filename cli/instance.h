@@ -17,9 +17,9 @@
 struct instance_paths {
 	const char *state_dir; /* made with mode 0700; locked by the file "lock" in it */
 	const char
-		*subnet_file; /* NULL: none; its directory is made with mode 0755; locked by ".NAME.lock" beside it */
-	const char *socket;   /* likewise, and bound with mode 0600; "" for none */
-	const char *name;     /* among the instances of the network namespace, "" for none; NULL: no lock there */
+		*subnet_file;   /* NULL: none; its directory is made with mode 0755; locked by ".NAME.lock" beside it */
+	const char *socket;     /* likewise, and bound with mode 0600; "" for none */
+	const char *name;       /* among the instances of the network namespace, "" for none; NULL: no lock there */
 	uint8_t route_protocol; /* with a name or "": see route_protocol_choose() */
 };
 

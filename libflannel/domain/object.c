@@ -60,6 +60,24 @@ static int compare_route_keys(const struct fl_route *a, const struct fl_route *b
 	return r ? r : compare_numbers(a->metric, b->metric);
 }
 
+/* of the types' own parts, in bytes */
+static const size_t sizes[] = {
+	[FL_OBJECT_LINK] = sizeof(struct fl_link),       [FL_OBJECT_SYSCTL] = sizeof(struct fl_sysctl),
+	[FL_OBJECT_ADDRESS] = sizeof(struct fl_address), [FL_OBJECT_NEIGHBOUR] = sizeof(struct fl_neighbour),
+	[FL_OBJECT_FDB] = sizeof(struct fl_fdb),         [FL_OBJECT_ROUTE] = sizeof(struct fl_route),
+};
+
+size_t fl_object_size(enum fl_object_type type)
+{
+	return offsetof(struct fl_object, link) + sizes[type];
+}
+
+void fl_object_copy(struct fl_object *to, const struct fl_object *from)
+{
+	memset(to, 0, sizeof(*to));
+	memcpy(to, from, fl_object_size(from->type));
+}
+
 int fl_object_compare_key(const struct fl_object *a, const struct fl_object *b)
 {
 	int r = compare_numbers(a->type, b->type);

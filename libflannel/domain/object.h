@@ -158,6 +158,12 @@ struct fl_object {
 	};
 };
 
+/* Bytes of an object of that type. Kept objects may have no more: thousands of neighbours need not be as large as a link. */
+size_t fl_object_size(enum fl_object_type type);
+
+/* copies an object that may be kept so, into a whole one */
+void fl_object_copy(struct fl_object *to, const struct fl_object *from);
+
 enum fl_verb { FL_VERB_CREATE, FL_VERB_REPLACE, FL_VERB_DELETE };
 
 /* "add", "replace", "delete" */

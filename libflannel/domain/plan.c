@@ -29,9 +29,12 @@ int fl_plan_add(struct fl_plan *plan, enum fl_verb verb, const struct fl_object 
 		plan->n_allocated = n;
 	}
 	operation = &plan->operations[plan->n_operations++];
-	*operation = (struct fl_operation){.verb = verb, .object = *object};
+	operation->verb = verb;
+	fl_object_copy(&operation->object, object);
 	if (before)
-		operation->before = *before;
+		fl_object_copy(&operation->before, before);
+	else
+		memset(&operation->before, 0, sizeof(operation->before));
 	return 0;
 }
 

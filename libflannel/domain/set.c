@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <search.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,16 +18,20 @@ struct owner_list {
 };
 
 struct fl_set {
-	void *by_key;   /* tsearch tree of struct fl_entry */
+	void *by_key;   /* tsearch tree of the objects of struct fl_entry */
 	void *by_owner; /* tsearch tree of struct owner_list */
 	size_t n_entries;
 };
 
-static int compare_entries(const void *a, const void *b)
+static int compare_objects(const void *a, const void *b)
 {
-	const struct fl_entry *x = a, *y = b;
+	return fl_object_compare_key(a, b);
+}
 
-	return fl_object_compare_key(&x->object, &y->object);
+/* the entry that an object in the tree is part of */
+static struct fl_entry *entry_of(const void *object)
+{
+	return (struct fl_entry *)((uintptr_t)object - offsetof(struct fl_entry, object));
 }
 
 static int compare_owners(const void *a, const void *b)
@@ -46,10 +51,10 @@ int fl_set_new(struct fl_set **ret_set, struct flannel_error **ret_error)
 	return 0;
 }
 
-/* frees an entry that no tree holds any more */
+/* frees the entry of an object that no tree holds any more */
 static void entry_free(void *pointer)
 {
-	struct fl_entry *entry = pointer;
+	struct fl_entry *entry = entry_of(pointer);
 
 	flannel_error_unref(entry->error);
 	free(entry);
@@ -67,10 +72,9 @@ struct fl_set *fl_set_free(struct fl_set *set)
 
 struct fl_entry *fl_set_find(const struct fl_set *set, const struct fl_object *object)
 {
-	struct fl_entry key = {.object = *object};
-	struct fl_entry **node = tfind(&key, &set->by_key, compare_entries);
+	void **node = tfind(object, &set->by_key, compare_objects);
 
-	return node ? *node : NULL;
+	return node ? entry_of(*node) : NULL;
 }
 
 /* the list of an owner, NULL if it owns nothing */
@@ -97,7 +101,7 @@ static int insert(struct fl_set *set, struct fl_entry *entry)
 			return -ENOMEM;
 		}
 	}
-	if (!tsearch(entry, &set->by_key, compare_entries)) {
+	if (!tsearch(&entry->object, &set->by_key, compare_objects)) {
 		if (!list->first) {
 			tdelete(list, &set->by_owner, compare_owners);
 			free(list);
@@ -115,7 +119,7 @@ static int update(struct fl_entry *entry, const struct fl_object *object)
 {
 	if (fl_object_satisfies(&entry->object, object) && fl_object_satisfies(object, &entry->object))
 		return 0;
-	entry->object = *object;
+	memcpy(&entry->object, object, fl_object_size(object->type));
 	entry->state = FL_ENTRY_PENDING;
 	entry->n_failures = 0;
 	entry->error = flannel_error_unref(entry->error);
@@ -135,10 +139,10 @@ int fl_set_put(struct fl_set *set, const struct fl_object *object, const void *o
 	if (entry) {
 		r = update(entry, object);
 	} else {
-		entry = calloc(1, sizeof(*entry));
+		entry = calloc(1, offsetof(struct fl_entry, object) + fl_object_size(object->type));
 		if (!entry)
 			return fl_error_oom(ret_error);
-		entry->object = *object;
+		memcpy(&entry->object, object, fl_object_size(object->type));
 		entry->owner = owner;
 		if (insert(set, entry) < 0) {
 			free(entry);
@@ -171,9 +175,9 @@ void fl_set_remove(struct fl_set *set, struct fl_entry *entry)
 		tdelete(list, &set->by_owner, compare_owners);
 		free(list);
 	}
-	tdelete(entry, &set->by_key, compare_entries);
+	tdelete(&entry->object, &set->by_key, compare_objects);
 	set->n_entries--;
-	entry_free(entry);
+	entry_free(&entry->object);
 }
 
 size_t fl_set_count(const struct fl_set *set)
@@ -194,7 +198,7 @@ static void each_visit(const void *node, VISIT which, void *closure)
 
 	if (each->result || (which != postorder && which != leaf))
 		return;
-	each->result = each->fn(each->userdata, *(struct fl_entry *const *)node);
+	each->result = each->fn(each->userdata, entry_of(*(void *const *)node));
 }
 
 int fl_set_each(const struct fl_set *set, int (*fn)(void *userdata, struct fl_entry *entry), void *userdata)

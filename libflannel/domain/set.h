@@ -24,7 +24,6 @@ enum fl_entry_state {
 };
 
 struct fl_entry {
-	struct fl_object object;
 	const void *owner;
 	enum fl_entry_state state;
 	struct flannel_error *error;
@@ -35,6 +34,8 @@ struct fl_entry {
 	bool repairing;              /* was in force until somebody else changed it */
 	uint32_t n_repairs;          /* in quick succession: somebody keeps changing it */
 	uint64_t in_force_ns;        /* since when it is in force */
+	struct fl_object
+		object; /* the last: just as much as fl_object_size() says, so copied with fl_object_copy() only */
 };
 
 int fl_set_new(struct fl_set **ret_set, struct flannel_error **ret_error);

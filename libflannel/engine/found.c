@@ -120,6 +120,13 @@ static int read_entries(struct fl_found *found, struct fl_rtnl *rtnl, int family
 
 	if (r < 0)
 		return settle_failure(family, r, &error, ret_error);
+	/* the first list, which is mostly the only one, is taken as it is */
+	if (found->n_objects == 0) {
+		free(found->objects);
+		found->objects = FL_TAKE(entries);
+		found->n_objects = n;
+		return 0;
+	}
 	objects = reserve(found, n, ret_error);
 	if (!objects)
 		return -ENOMEM;
@@ -129,20 +136,23 @@ static int read_entries(struct fl_found *found, struct fl_rtnl *rtnl, int family
 	return 0;
 }
 
-/* appends what is on a device; it may vanish at any moment, and then nothing is */
-static int read_device(struct fl_found *found, struct fl_rtnl *rtnl, const char *device,
+/* appends what is on a device of a type; it may vanish at any moment, and then nothing is */
+static int read_device(struct fl_found *found, struct fl_rtnl *rtnl, enum fl_object_type type, const char *device,
 		       struct flannel_error **ret_error)
 {
-	const int families[] = {AF_INET, AF_INET6, AF_BRIDGE};
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 	size_t n_before = found->n_objects;
 	uint32_t ifindex;
 	int r = fl_link_find_index(rtnl, device, &ifindex);
 
-	if (r == 0)
+	if (r == 0 && type == FL_OBJECT_ADDRESS)
 		r = read_addresses(found, rtnl, ifindex, device, &error);
-	for (size_t i = 0; i < FL_N_ELEMENTS(families) && r == 0; i++)
-		r = read_entries(found, rtnl, families[i], ifindex, device, &error);
+	if (r == 0 && type == FL_OBJECT_NEIGHBOUR)
+		r = read_entries(found, rtnl, AF_INET, ifindex, device, &error);
+	if (r == 0 && type == FL_OBJECT_NEIGHBOUR)
+		r = read_entries(found, rtnl, AF_INET6, ifindex, device, &error);
+	if (r == 0 && type == FL_OBJECT_FDB)
+		r = read_entries(found, rtnl, AF_BRIDGE, ifindex, device, &error);
 	if (r == -ENODEV) {
 		found->n_objects = n_before;
 		return 0;
@@ -152,18 +162,20 @@ static int read_device(struct fl_found *found, struct fl_rtnl *rtnl, const char 
 	return r;
 }
 
-int fl_found_read(struct fl_found *found, struct fl_rtnl *rtnl, const char devices[FL_DEVICES_MAX][FLANNEL_IFNAME_SIZE],
-		  struct flannel_error **ret_error)
+int fl_found_read(struct fl_found *found, struct fl_rtnl *rtnl, enum fl_object_type type,
+		  const char devices[FL_DEVICES_MAX][FLANNEL_IFNAME_SIZE], struct flannel_error **ret_error)
 {
-	int r = read_family(found, rtnl, AF_INET, ret_error);
+	int r = 0;
 
-	if (r >= 0)
+	if (type == FL_OBJECT_ROUTE)
+		r = read_family(found, rtnl, AF_INET, ret_error);
+	if (r >= 0 && type == FL_OBJECT_ROUTE)
 		r = read_family(found, rtnl, AF_INET6, ret_error);
 	for (size_t i = 0; i < FL_DEVICES_MAX && r >= 0; i++) {
 		if (devices[i][0])
-			r = read_device(found, rtnl, devices[i], ret_error);
+			r = read_device(found, rtnl, type, devices[i], ret_error);
 	}
-	if (r >= 0)
+	if (r >= 0 && found->n_objects > 1)
 		qsort(found->objects, found->n_objects, sizeof(*found->objects), compare_objects);
 	return r;
 }

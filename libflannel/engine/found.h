@@ -2,7 +2,7 @@
 #ifndef FL_ENGINE_FOUND_H
 #define FL_ENGINE_FOUND_H
 
-/* What the kernel has, in one list ordered by key: the other half of a full compare. */
+/* What the kernel has of one type, in one list ordered by key: the other half of a full compare. */
 
 #include "base/error.h"
 #include "domain/plan.h"
@@ -14,11 +14,11 @@ struct fl_found {
 };
 
 /*
- * Reads the routes of table main, both families; a kernel without IPv6 has none of it. Of the devices (names, "" for none) the global
- * addresses and the permanent neighbours and FDB entries; of one that is not there nothing.
+ * Reads the objects of a type, into an empty list: the routes of table main, both families; a kernel without IPv6 has none of it. Of the
+ * devices (names, "" for none) the global addresses, or the permanent neighbours or FDB entries; of one that is not there nothing.
  */
-int fl_found_read(struct fl_found *found, struct fl_rtnl *rtnl, const char devices[FL_DEVICES_MAX][FLANNEL_IFNAME_SIZE],
-		  struct flannel_error **ret_error);
+int fl_found_read(struct fl_found *found, struct fl_rtnl *rtnl, enum fl_object_type type,
+		  const char devices[FL_DEVICES_MAX][FLANNEL_IFNAME_SIZE], struct flannel_error **ret_error);
 
 /* of the objects under the wanted one's key: one that satisfies it, else the first, else NULL */
 const struct fl_object *fl_found_best(const struct fl_found *found, const struct fl_object *wanted);

@@ -131,8 +131,9 @@ int fl_node_drop_others(struct fl_node_peer *record, const struct fl_object *obj
 		int r = 0;
 
 		if (!is_among(objects, n_objects, &entry->object)) {
-			struct fl_object object = entry->object;
+			struct fl_object object;
 
+			fl_object_copy(&object, &entry->object);
 			r = fl_reconciler_unwant(reconciler, &object, &record->owner, ret_error);
 		}
 		if (r < 0)

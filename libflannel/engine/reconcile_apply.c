@@ -11,14 +11,19 @@
 
 #define AREA "rtnl"
 
+/* So many operations are planned and carried out at a time: they are large, and thousands of peers have thrice as many. */
+#define BATCH 256
+
 /* when the request socket itself fails, everything is tried again after this time */
 #define SOCKET_RETRY_NS (100 * FL_NSEC_PER_MSEC)
 
 void fl_reconciler_enqueue(struct fl_reconciler *reconciler, struct fl_entry *entry)
 {
 	entry->state = FL_ENTRY_PENDING;
-	if (!reconciler->full && fl_plan_add(&reconciler->queue, FL_VERB_CREATE, &entry->object, NULL, NULL) < 0)
-		reconciler->full = true; /* without memory for one, all are compared */
+	/* where there are many, or no memory for one, all are compared */
+	if (!reconciler->full && (reconciler->queue.n_operations >= BATCH ||
+				  fl_plan_add(&reconciler->queue, FL_VERB_CREATE, &entry->object, NULL, NULL) < 0))
+		reconciler->full = true;
 }
 
 /* the owner hears of a failure once for each new reason */
@@ -92,23 +97,48 @@ int fl_reconciler_plan_entry(struct fl_reconciler *reconciler, struct fl_plan *p
 	return r == -EEXIST ? 0 : r;
 }
 
+/*
+ * A full compare goes type by type, in the order in which objects need each other, so that only what the kernel has of one type is in memory at
+ * a time. What is superfluous is collected, and goes at the end.
+ */
 struct full_compare {
 	struct fl_reconciler *reconciler;
-	struct fl_plan *plan;
-	const struct fl_found *found;
+	struct fl_progress *progress;
+	enum fl_object_type type;
+	bool has_via; /* routes through a gateway, which come after the others */
+	struct fl_found found;
+	struct fl_plan plan; /* the next batch */
+	struct fl_plan deletions;
 	struct flannel_error **ret_error;
 };
 
-/* one wanted entry of a full compare; links have been seen to */
+static int execute(struct fl_reconciler *reconciler, const struct fl_plan *plan, struct fl_progress *progress,
+		   struct flannel_error **ret_error);
+
+/* carries out what was planned */
+static int flush(struct full_compare *compare)
+{
+	int r = execute(compare->reconciler, &compare->plan, compare->progress, compare->ret_error);
+
+	compare->plan.n_operations = 0;
+	return r;
+}
+
+/* one wanted entry of a full compare */
 static int compare_entry(void *userdata, struct fl_entry *entry)
 {
 	struct full_compare *compare = userdata;
+	const struct fl_object *object = &entry->object;
 	int r;
 
-	if (entry->object.type == FL_OBJECT_LINK || fl_reconciler_lacks_link(compare->reconciler, entry))
+	if (object->type != compare->type ||
+	    (object->type == FL_OBJECT_ROUTE && (object->route.via.family != 0) != compare->has_via) ||
+	    fl_reconciler_lacks_link(compare->reconciler, entry))
 		return 0;
-	r = fl_reconciler_plan_entry(compare->reconciler, compare->plan, entry,
-				     fl_found_best(compare->found, &entry->object), compare->ret_error);
+	r = fl_reconciler_plan_entry(compare->reconciler, &compare->plan, entry, fl_found_best(&compare->found, object),
+				     compare->ret_error);
+	if (r >= 0 && compare->plan.n_operations >= BATCH)
+		r = flush(compare);
 	return r < 0 ? r : 0;
 }
 
@@ -155,26 +185,59 @@ static int plan_doomed_found(struct fl_reconciler *reconciler, struct fl_plan *p
 	return r;
 }
 
-/* everything that is wanted against everything there is */
-static int plan_full(struct fl_reconciler *reconciler, struct fl_plan *plan, struct flannel_error **ret_error)
+/* all wanted objects of a type, and what there is of it */
+static int compare_type(struct full_compare *compare, enum fl_object_type type)
 {
-	FL_CLEANUP(fl_found_clear) struct fl_found found = {0};
-	struct full_compare compare = {.reconciler = reconciler, .plan = plan, .found = &found};
-	int r = fl_found_read(&found, reconciler->rtnl, reconciler->rules.devices, ret_error);
+	struct fl_reconciler *reconciler = compare->reconciler;
+	int r = fl_found_read(&compare->found, reconciler->rtnl, type, reconciler->rules.devices, compare->ret_error);
 
-	if (r < 0)
-		return r;
-	compare.ret_error = ret_error;
-	r = fl_set_each(reconciler->set, compare_entry, &compare);
+	compare->type = type;
+	compare->has_via = false;
+	if (r >= 0)
+		r = fl_set_each(reconciler->set, compare_entry, compare);
+	if (r >= 0)
+		r = flush(compare);
+	if (r >= 0 && type == FL_OBJECT_ROUTE) {
+		compare->has_via = true;
+		r = fl_set_each(reconciler->set, compare_entry, compare);
+		if (r >= 0)
+			r = flush(compare);
+	}
 	if (r >= 0 && reconciler->purge)
-		r = plan_purge(reconciler, plan, &found, ret_error);
+		r = plan_purge(reconciler, &compare->deletions, &compare->found, compare->ret_error);
 	else if (r >= 0)
-		r = plan_doomed_found(reconciler, plan, &found, ret_error);
-	if (r < 0)
-		return r;
+		r = plan_doomed_found(reconciler, &compare->deletions, &compare->found, compare->ret_error);
+	fl_found_clear(&compare->found);
+	return r;
+}
+
+/* everything that is wanted against everything there is; links have been seen to */
+static int apply_full(struct fl_reconciler *reconciler, struct fl_progress *progress, struct flannel_error **ret_error)
+{
+	const enum fl_object_type types[] = {FL_OBJECT_ADDRESS, FL_OBJECT_NEIGHBOUR, FL_OBJECT_FDB, FL_OBJECT_ROUTE};
+	struct full_compare compare = {.reconciler = reconciler, .progress = progress, .ret_error = ret_error};
+	int r = 0;
+
 	reconciler->full = false;
-	reconciler->purge = false;
-	return 0;
+	for (size_t i = 0; i < FL_N_ELEMENTS(types) && r >= 0; i++)
+		r = compare_type(&compare, types[i]);
+	/* links that are wanted no longer are not found but doomed */
+	for (size_t i = 0; i < reconciler->doomed.n_operations && r >= 0; i++) {
+		const struct fl_operation *operation = &reconciler->doomed.operations[i];
+
+		if (operation->object.type == FL_OBJECT_LINK && !fl_set_find(reconciler->set, &operation->object))
+			r = fl_plan_add(&compare.deletions, FL_VERB_DELETE, &operation->object, &operation->object,
+					ret_error);
+	}
+	if (r >= 0)
+		r = fl_plan_sort(&compare.deletions, ret_error);
+	if (r >= 0)
+		r = execute(reconciler, &compare.deletions, progress, ret_error);
+	if (r >= 0)
+		reconciler->purge = false;
+	fl_plan_clear(&compare.plan);
+	fl_plan_clear(&compare.deletions);
+	return r;
 }
 
 /* queues the failed entries whose time has come */
@@ -274,31 +337,33 @@ static int execute(struct fl_reconciler *reconciler, const struct fl_plan *plan,
 	return r;
 }
 
-/* room for so many operations is kept; that of a burst is given back */
-#define ROOM_KEPT 256
-
 /* a list whose operations were carried out */
 static void empty(struct fl_plan *plan)
 {
-	if (plan->n_allocated > ROOM_KEPT)
+	if (plan->n_allocated > BATCH)
 		fl_plan_clear(plan);
 	plan->n_operations = 0;
+}
+
+/* what changed since the last round */
+static int apply_queue(struct fl_reconciler *reconciler, struct fl_progress *progress, struct flannel_error **ret_error)
+{
+	FL_CLEANUP_PLAN struct fl_plan plan = {0};
+	int r = plan_queue(reconciler, &plan, ret_error);
+
+	if (r >= 0)
+		r = fl_plan_sort(&plan, ret_error);
+	return r < 0 ? r : execute(reconciler, &plan, progress, ret_error);
 }
 
 /* one round of compare, plan, carry out */
 static int apply_once(struct fl_reconciler *reconciler, struct fl_progress *progress, struct flannel_error **ret_error)
 {
-	FL_CLEANUP_PLAN struct fl_plan plan = {0};
 	int r = fl_reconciler_apply_links(reconciler, progress, ret_error);
 
-	if (r >= 0 && reconciler->full)
-		r = plan_full(reconciler, &plan, ret_error);
-	else if (r >= 0)
-		r = plan_queue(reconciler, &plan, ret_error);
 	if (r >= 0)
-		r = fl_plan_sort(&plan, ret_error);
-	if (r >= 0)
-		r = execute(reconciler, &plan, progress, ret_error);
+		r = reconciler->full ? apply_full(reconciler, progress, ret_error)
+				     : apply_queue(reconciler, progress, ret_error);
 	if (r >= 0) {
 		empty(&reconciler->queue);
 		empty(&reconciler->doomed);

@@ -5,6 +5,7 @@
  *
  *     seed DB config FILE              store a network configuration; there must be none
  *     seed DB put KEY VALUE SECONDS    write a lease in flannel's form; 0 seconds: for ever
+ *     seed DB fill                     the same for each line of the standard input: KEY SECONDS VALUE
  *     seed DB remove KEY VALUE         remove it
  *     seed DB list                     key, lifetime ("-" for ever, "+" else) and value of each lease, a line each
  *
@@ -38,6 +39,22 @@ static int put_config(struct store_client *client, const char *path)
 	return store_client_put_config(client, text);
 }
 
+/* writes many leases */
+static int fill(struct store_client *client)
+{
+	char line[1024], key[128];
+	uint32_t seconds;
+	int at, r = 0;
+
+	while (r >= 0 && fgets(line, sizeof(line), stdin)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (sscanf(line, "%127s %u %n", key, &seconds, &at) != 2)
+			return -EINVAL;
+		r = store_client_put(client, key, line + at, seconds);
+	}
+	return r;
+}
+
 /* carries out one command; negative errno */
 static int run(struct store_client *client, int argc, char *argv[])
 {
@@ -45,6 +62,8 @@ static int run(struct store_client *client, int argc, char *argv[])
 		return put_config(client, argv[1]);
 	if (argc == 4 && strcmp(argv[0], "put") == 0)
 		return store_client_put(client, argv[1], argv[2], (uint32_t)strtoul(argv[3], NULL, 10));
+	if (argc == 1 && strcmp(argv[0], "fill") == 0)
+		return fill(client);
 	if (argc == 3 && strcmp(argv[0], "remove") == 0)
 		return store_client_remove(client, argv[1], argv[2]);
 	if (argc == 1 && strcmp(argv[0], "list") == 0) {
@@ -61,7 +80,7 @@ int main(int argc, char *argv[])
 	int r;
 
 	if (argc < 3 || !directory) {
-		fprintf(stderr, "usage: FLANNEL_MODULE_DIR=... seed DB config|put|remove|list ...\n");
+		fprintf(stderr, "usage: FLANNEL_MODULE_DIR=... seed DB config|put|fill|remove|list ...\n");
 		return 2;
 	}
 	store_client_open(&client, directory, argv[1]);
