@@ -6,19 +6,12 @@
 
 #include "store/etcd/grpc_state.h"
 
-/* how long a connection without traffic goes unchecked by the kernel, and how often it looks then */
-#define KEEPALIVE_IDLE_SEC 30L
-#define KEEPALIVE_INTERVAL_SEC 10L
-
-#define RECEIVE_SIZE 65536L
-#define SEND_SIZE 16384L
-
 /* libcurl's write callback: bytes of messages */
 static size_t on_bytes(char *bytes, size_t size, size_t n, void *userdata)
 {
 	struct fl_grpc_call *call = userdata;
 
-	call->is_dirty = true;
+	call->transfer.is_dirty = true;
 	return fl_frames_feed(&call->in, bytes, size * n) < 0 ? 0 : size * n;
 }
 
@@ -40,7 +33,7 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *userdata)
 {
 	struct fl_grpc_call *call = userdata;
 
-	call->is_dirty = true;
+	call->transfer.is_dirty = true;
 	if (is_grpc_type(bytes, size * n))
 		call->is_grpc = true;
 	fl_grpc_status_read(&call->status, bytes, size * n);
@@ -62,15 +55,19 @@ static size_t on_send(char *bytes, size_t size, size_t n, void *userdata)
 	return n_now;
 }
 
-/* nothing has come in for too long */
-static void on_silence(void *userdata, uint32_t events)
+/* the call whose transfer it is */
+static struct fl_grpc_call *call_of(struct fl_http_transfer *transfer)
 {
-	struct fl_grpc_call *call = userdata;
+	return (struct fl_grpc_call *)((char *)transfer - offsetof(struct fl_grpc_call, transfer));
+}
+
+/* nothing has come in for too long */
+static void on_silence(struct fl_http_transfer *transfer)
+{
+	struct fl_grpc_call *call = call_of(transfer);
 	struct fl_grpc_status status = {.code = FL_GRPC_NO_STATUS};
 
-	(void)events;
-	(void)snprintf(status.message, sizeof(status.message), "nothing came for %.1f s",
-		       (double)call->silence_ns / (double)FL_NSEC_PER_SEC);
+	(void)snprintf(status.message, sizeof(status.message), "%.190s", transfer->error);
 	call->handler->end(call->userdata, &status);
 }
 
@@ -94,26 +91,17 @@ static int queue_message(struct fl_grpc_call *call, const void *message, size_t 
 	return 0;
 }
 
-/* appends a header; true unless memory is missing */
-static bool add_header(struct fl_grpc_call *call, const char *line)
-{
-	struct curl_slist *headers = curl_slist_append(call->headers, line);
-
-	if (!headers)
-		return false;
-	call->headers = headers;
-	return true;
-}
-
 /* gRPC's headers; those without a value keep libcurl from sending its own */
 static bool set_headers(struct fl_grpc_call *call, const char *token)
 {
 	FL_CLEANUP(fl_freep) char *line = NULL;
 
-	if (!add_header(call, "content-type: application/grpc") || !add_header(call, "te: trailers") ||
-	    !add_header(call, "Expect:") || !add_header(call, "Accept:") ||
+	if (!fl_http_transfer_add_header(&call->transfer, "content-type: application/grpc") ||
+	    !fl_http_transfer_add_header(&call->transfer, "te: trailers") ||
+	    !fl_http_transfer_add_header(&call->transfer, "Expect:") ||
+	    !fl_http_transfer_add_header(&call->transfer, "Accept:") ||
 	    /* a member that was cut off from the others says so instead of being silent */
-	    !add_header(call, "hasleader: true"))
+	    !fl_http_transfer_add_header(&call->transfer, "hasleader: true"))
 		return false;
 	if (!token)
 		return true;
@@ -121,56 +109,21 @@ static bool set_headers(struct fl_grpc_call *call, const char *token)
 		line = NULL;
 		return false;
 	}
-	return add_header(call, line);
+	return fl_http_transfer_add_header(&call->transfer, line);
 }
 
-/* one option; CURLE_OK or what went wrong before */
-#define SET(option, value) (r == CURLE_OK ? (r = curl_easy_setopt(easy, option, value)) : r)
-
-/* where to, and how the connection is made */
-static CURLcode set_connection(struct fl_grpc_call *call, const char *url)
-{
-	const struct fl_grpc *grpc = call->grpc;
-	bool is_tls = strncmp(url, "https:", 6) == 0;
-	CURL *easy = call->easy;
-	CURLcode r = CURLE_OK;
-
-	SET(CURLOPT_URL, url);
-	SET(CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(CURLOPT_HTTP_VERSION, is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
-	SET(CURLOPT_PROXY, "");
-	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_QUICK_EXIT, 1L);
-	if (!is_tls && grpc->reuse_is_broken)
-		SET(CURLOPT_FORBID_REUSE, 1L);
-	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)grpc->connect_timeout_ms);
-	SET(CURLOPT_TCP_KEEPALIVE, 1L);
-	SET(CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_SEC);
-	SET(CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SEC);
-	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	/* files are read for each connection, so that new ones count without a restart */
-	SET(CURLOPT_CA_CACHE_TIMEOUT, 0L);
-	if (grpc->cafile)
-		SET(CURLOPT_CAINFO, grpc->cafile);
-	if (grpc->certfile)
-		SET(CURLOPT_SSLCERT, grpc->certfile);
-	if (grpc->keyfile)
-		SET(CURLOPT_SSLKEY, grpc->keyfile);
-	return r;
-}
+#define SET(option, value) FL_HTTP_SET(easy, r, option, value)
 
 /* what goes out and where what comes in goes */
-static CURLcode set_transfer(struct fl_grpc_call *call)
+static CURLcode set_transfer(struct fl_grpc_call *call, bool is_tls)
 {
-	CURL *easy = call->easy;
+	CURL *easy = call->transfer.easy;
 	CURLcode r = CURLE_OK;
 
-	SET(CURLOPT_PRIVATE, call);
-	SET(CURLOPT_ERRORBUFFER, call->error);
+	SET(CURLOPT_HTTP_VERSION, is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
+	if (!is_tls && call->grpc->reuse_is_broken)
+		SET(CURLOPT_FORBID_REUSE, 1L);
 	SET(CURLOPT_USERAGENT, "libflannel/" FLANNEL_VERSION);
-	SET(CURLOPT_HTTPHEADER, call->headers);
-	SET(CURLOPT_BUFFERSIZE, RECEIVE_SIZE);
-	SET(CURLOPT_UPLOAD_BUFFERSIZE, SEND_SIZE);
 	SET(CURLOPT_WRITEFUNCTION, on_bytes);
 	SET(CURLOPT_WRITEDATA, call);
 	SET(CURLOPT_HEADERFUNCTION, on_header);
@@ -191,37 +144,33 @@ static CURLcode set_transfer(struct fl_grpc_call *call)
 	return r;
 }
 
-/* sets the handle up and lets libcurl begin with it at the next dispatch */
+static void deliver(struct fl_http_transfer *transfer);
+
+static const struct fl_http_events transfer_events = {.news = deliver, .silent = on_silence};
+
+/* sets the transfer up and lets it begin at the next dispatch */
 static int begin(struct fl_grpc_call *call, const struct fl_grpc_request *request, struct flannel_error **ret_error)
 {
+	const struct fl_http_connection connection = {
+		.cafile = call->grpc->cafile,
+		.certfile = call->grpc->certfile,
+		.keyfile = call->grpc->keyfile,
+		.timeout_ms = call->grpc->connect_timeout_ms,
+	};
 	FL_CLEANUP(fl_freep) char *url = NULL;
-	CURLcode r;
+	int r;
 
 	if (asprintf(&url, "%s%s", request->endpoint, request->path) < 0) {
 		url = NULL;
 		return fl_error_oom(ret_error);
 	}
-	call->easy = curl_easy_init();
-	if (!call->easy || !set_headers(call, request->token))
+	r = fl_http_transfer_init(&call->transfer, call->grpc->http, url, &connection, request->silence_ms,
+				  &transfer_events, ret_error);
+	if (r < 0)
+		return r;
+	if (!set_headers(call, request->token))
 		return fl_error_oom(ret_error);
-	r = set_connection(call, url);
-	if (r == CURLE_OK)
-		r = set_transfer(call);
-	if (r != CURLE_OK)
-		return fl_error_set(ret_error, r == CURLE_OUT_OF_MEMORY ? -ENOMEM : -ENOSYS, "store",
-				    curl_easy_strerror(r), "set libcurl up for %s", request->endpoint);
-	if (curl_multi_add_handle(call->grpc->multi, call->easy) != CURLM_OK)
-		return fl_error_oom(ret_error);
-	call->next = call->grpc->calls;
-	call->grpc->calls = call;
-	return 0;
-}
-
-/* from now on silence is counted again */
-static void arm(struct fl_grpc_call *call)
-{
-	if (call->silence)
-		fl_source_set_deadline(call->silence, fl_loop_now() + call->silence_ns);
+	return fl_http_transfer_start(&call->transfer, set_transfer(call, strncmp(url, "https:", 6) == 0), ret_error);
 }
 
 int fl_grpc_call_new(struct fl_grpc *grpc, const struct fl_grpc_request *request, const void *message, size_t len,
@@ -238,15 +187,11 @@ int fl_grpc_call_new(struct fl_grpc *grpc, const struct fl_grpc_request *request
 	call->userdata = userdata;
 	call->is_stream = request->is_stream;
 	call->status.code = FL_GRPC_NO_STATUS;
-	call->silence_ns = request->silence_ms * FL_NSEC_PER_MSEC;
 	r = queue_message(call, message, len, ret_error);
-	if (r == 0 && request->silence_ms)
-		r = fl_loop_add_timer(grpc->loop, on_silence, call, &call->silence, ret_error);
 	if (r == 0)
 		r = begin(call, request, ret_error);
 	if (r < 0)
 		return r;
-	arm(call);
 	*ret_call = FL_TAKE(call);
 	return 0;
 }
@@ -259,16 +204,9 @@ int fl_grpc_call_send(struct fl_grpc_call *call, const void *message, size_t len
 		return r;
 	if (call->is_paused) {
 		call->is_paused = false;
-		(void)curl_easy_pause(call->easy, CURLPAUSE_CONT);
+		(void)curl_easy_pause(call->transfer.easy, CURLPAUSE_CONT);
 	}
 	return 0;
-}
-
-void fl_grpc_call_done(struct fl_grpc_call *call, CURLcode result)
-{
-	call->is_done = true;
-	call->is_dirty = true;
-	call->result = result;
 }
 
 /* what came was no answer of a gRPC server that ended well: why */
@@ -277,10 +215,11 @@ static void explain(const struct fl_grpc_call *call, struct fl_grpc_status *stat
 	long http = 0;
 
 	status->code = FL_GRPC_NO_STATUS;
-	(void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &http);
-	if (call->result != CURLE_OK)
+	(void)curl_easy_getinfo(call->transfer.easy, CURLINFO_RESPONSE_CODE, &http);
+	if (call->transfer.result != CURLE_OK)
 		(void)snprintf(status->message, sizeof(status->message), "%.190s",
-			       call->error[0] ? call->error : curl_easy_strerror(call->result));
+			       call->transfer.error[0] ? call->transfer.error
+						       : curl_easy_strerror(call->transfer.result));
 	else if (!call->is_grpc)
 		(void)snprintf(status->message, sizeof(status->message),
 			       "what answers is no gRPC server (HTTP status %ld)", http);
@@ -295,7 +234,7 @@ static void deliver_end(struct fl_grpc_call *call)
 
 	/* a server that has said all may end the stream without waiting for our end */
 	if (status.code == FL_GRPC_NO_STATUS || !call->is_grpc ||
-	    (status.code == FL_GRPC_OK && (call->result != CURLE_OK || fl_frames_is_partial(&call->in))))
+	    (status.code == FL_GRPC_OK && (call->transfer.result != CURLE_OK || fl_frames_is_partial(&call->in))))
 		explain(call, &status);
 	call->handler->end(call->userdata, &status);
 }
@@ -309,59 +248,35 @@ static void deliver_bad(struct fl_grpc_call *call, const struct flannel_error *e
 	call->handler->end(call->userdata, &status);
 }
 
-void fl_grpc_call_deliver(struct fl_grpc_call *call)
+/* hands over what has come in, and the end */
+static void deliver(struct fl_http_transfer *transfer)
 {
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
-	struct fl_grpc *grpc = call->grpc;
+	struct fl_grpc_call *call = call_of(transfer);
+	struct fl_http *http = transfer->http;
 	const uint8_t *message;
 	size_t len;
 	int r;
 
-	arm(call);
-	grpc->delivering = call;
 	for (;;) {
 		r = fl_frames_next(&call->in, &message, &len, &error);
 		if (r <= 0)
 			break;
 		call->handler->message(call->userdata, message, len);
-		if (grpc->delivering != call)
+		if (!fl_http_transfer_is_current(http, transfer))
 			return;
 	}
 	if (r < 0)
 		deliver_bad(call, error);
-	else if (call->is_done)
+	else if (transfer->is_done)
 		deliver_end(call);
-	if (grpc->delivering == call)
-		grpc->delivering = NULL;
-}
-
-/* takes it off the list of its transport */
-static void unlink_call(struct fl_grpc_call *call)
-{
-	for (struct fl_grpc_call **at = &call->grpc->calls; *at; at = &(*at)->next) {
-		if (*at == call) {
-			*at = call->next;
-			return;
-		}
-	}
 }
 
 struct fl_grpc_call *fl_grpc_call_free(struct fl_grpc_call *call)
 {
 	if (!call)
 		return NULL;
-	unlink_call(call);
-	if (call->grpc->delivering == call)
-		call->grpc->delivering = NULL;
-	if (call->easy) {
-		/* nobody knows whether a connection still works on which something is missing */
-		if (!call->is_done || call->result != CURLE_OK)
-			(void)curl_easy_setopt(call->easy, CURLOPT_FORBID_REUSE, 1L);
-		(void)curl_multi_remove_handle(call->grpc->multi, call->easy);
-		curl_easy_cleanup(call->easy);
-	}
-	curl_slist_free_all(call->headers);
-	fl_source_free(call->silence);
+	fl_http_transfer_stop(&call->transfer);
 	fl_frames_clear(&call->in);
 	if (call->out)
 		explicit_bzero(call->out, call->n_out); /* it may have been a login */

@@ -2,31 +2,22 @@
 #ifndef FL_ETCD_GRPC_STATE_H
 #define FL_ETCD_GRPC_STATE_H
 
-/* The inside of the transport, shared by grpc.c (libcurl on a loop) and grpc_call.c (one call). */
-
-#include <curl/curl.h>
+/* The inside of the transport, shared by grpc.c (what calls have in common) and grpc_call.c (one call). */
 
 #include "store/etcd/frames.h"
 #include "store/etcd/grpc.h"
+#include "store/http/transport.h"
 
 struct fl_grpc {
-	struct fl_loop *loop;
-	CURLM *multi;
-	struct fl_source *timer;
-	struct fl_grpc_call *calls;
-	struct fl_grpc_call *delivering; /* whose handler runs; NULL if it has been freed by it */
+	struct fl_http *http;
 	char *cafile, *certfile, *keyfile;
 	uint32_t connect_timeout_ms;
 	bool reuse_is_broken; /* libcurl fails on the second call of a connection without TLS */
 };
 
 struct fl_grpc_call {
-	struct fl_grpc_call *next;
 	struct fl_grpc *grpc;
-	CURL *easy;
-	struct curl_slist *headers;
-	struct fl_source *silence;
-	uint64_t silence_ns;
+	struct fl_http_transfer transfer;
 	const struct fl_grpc_handler *handler;
 	void *userdata;
 	bool is_stream;
@@ -37,17 +28,7 @@ struct fl_grpc_call {
 
 	struct fl_frames in;
 	struct fl_grpc_status status;
-	bool is_grpc;  /* the answer's content-type says so */
-	bool is_dirty; /* something came in, or it ended */
-	bool is_done;
-	CURLcode result;
-	char error[CURL_ERROR_SIZE];
+	bool is_grpc; /* the answer's content-type says so */
 };
-
-/* hands over what has come in, and the end */
-void fl_grpc_call_deliver(struct fl_grpc_call *call);
-
-/* libcurl is done with it */
-void fl_grpc_call_done(struct fl_grpc_call *call, CURLcode result);
 
 #endif
