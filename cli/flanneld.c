@@ -48,6 +48,7 @@ struct daemon {
 	struct service service;
 	int state; /* of the node, as the service manager knows it */
 	int signal_fd;
+	bool store_has_config; /* the store reads the network configuration's file itself */
 };
 
 /* logs why something failed; gives back the code */
@@ -126,6 +127,9 @@ static int open_store(struct daemon *daemon, struct flannel_error **ret_error)
 		return r;
 	if (store == OPTIONS_STORE_ETCD)
 		daemon->source.store_path = daemon->options->etcd_endpoints;
+	if (store == OPTIONS_STORE_KUBE)
+		daemon->source.store_path = daemon->options->kube_api_url;
+	daemon->store_has_config = store == OPTIONS_STORE_KUBE;
 	uri = store_uri_format(daemon->options, store);
 	if (!uri)
 		return flannel_error_new(ret_error, -ENOMEM, "store", "open the store", NULL, 0);
@@ -174,7 +178,7 @@ static int apply_net_config(struct daemon *daemon, struct flannel_error **ret_er
 	CLEANUP_FREE char *text = NULL;
 	int r;
 
-	if (!options_has_net_config(daemon->options))
+	if (daemon->store_has_config || !options_has_net_config(daemon->options))
 		return 0;
 	r = netconf_file_read(daemon->options->net_config_path, &text, ret_error);
 	if (r < 0)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "store_uri_kube.h"
 
 /* fails with "flag: detail" */
 static int refuse(struct flannel_error **ret_error, int code, const char *flag, const char *detail)
@@ -124,7 +125,7 @@ int options_select_store(const struct options *options, enum options_store *ret_
 	return 0;
 }
 
-/* a store that this version has */
+/* what is asked of the store that is chosen */
 static int check_store(const struct options *options, struct flannel_error **ret_error)
 {
 	enum options_store store = OPTIONS_STORE_EMBEDDED;
@@ -132,8 +133,8 @@ static int check_store(const struct options *options, struct flannel_error **ret
 
 	if (r < 0 || store != OPTIONS_STORE_KUBE)
 		return r;
-	return refuse(ret_error, -EOPNOTSUPP, "choose the store",
-		      "leases in Kubernetes are not supported by this version");
+	r = check_path(options->net_config_path, "--net-config-path", ret_error);
+	return r < 0 ? r : store_uri_check_kube_environment(ret_error);
 }
 
 /* an observer sets nothing of what these ask for */
@@ -200,25 +201,33 @@ int options_check(const struct options *options, struct flannel_error **ret_erro
 	return r;
 }
 
+/* said of flags that matter to one store only */
+#define NOT_KUBE "the store is not Kubernetes"
+
 /* flags that change nothing, and why */
 static const struct {
 	const char *name;
 	const char *reason;
 } ineffective[] = {
 	{"iptables-resync", "rules are set through nftables, and repaired when they change"},
-	{"kube-api-url", "the store is not Kubernetes"},
-	{"kube-annotation-prefix", "the store is not Kubernetes"},
-	{"kubeconfig-file", "the store is not Kubernetes"},
-	{"set-node-network-unavailable", "the store is not Kubernetes"},
+	{"kube-api-url", NOT_KUBE},
+	{"kube-annotation-prefix", NOT_KUBE},
+	{"kubeconfig-file", NOT_KUBE},
+	{"set-node-network-unavailable", NOT_KUBE},
 	{"log_backtrace_at", "there are no traces of the stack"},
 };
 
 void options_log_ineffective(const struct options *options, const struct logger *logger)
 {
+	enum options_store store = OPTIONS_STORE_EMBEDDED;
+
+	(void)options_select_store(options, &store, NULL);
 	for (size_t i = 0; i < N_ELEMENTS(ineffective); i++) {
 		size_t index = flag_set_find(&options->flags, ineffective[i].name);
 		char name[64];
 
+		if (store == OPTIONS_STORE_KUBE && strcmp(ineffective[i].reason, NOT_KUBE) == 0)
+			continue;
 		if (index == options->flags.n_flags || flag_set_is_default(&options->flags, index))
 			continue;
 		logger_write(logger, FLANNEL_LOG_WARNING, "flanneld", "%s has no effect: %s",

@@ -4,20 +4,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-
-/* what stands for itself in a value; everything else is percent-encoded */
-static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
-
-/* writes a value */
-static void put_encoded(FILE *stream, const char *value)
-{
-	for (; *value; value++) {
-		if (strchr(plain, *value))
-			(void)fputc(*value, stream);
-		else
-			(void)fprintf(stream, "%%%02X", (unsigned int)(unsigned char)*value);
-	}
-}
+#include "store_uri_kube.h"
 
 /* etcd's endpoints and how they are used */
 static void put_etcd(FILE *stream, const struct options *options)
@@ -32,12 +19,12 @@ static void put_etcd(FILE *stream, const struct options *options)
 	};
 
 	(void)fprintf(stream, "etcd:%s?prefix=", options->etcd_endpoints);
-	put_encoded(stream, options->etcd_prefix);
+	store_uri_put_encoded(stream, options->etcd_prefix);
 	for (size_t i = 0; i < N_ELEMENTS(settings); i++) {
 		if (!*settings[i].value)
 			continue;
 		(void)fprintf(stream, "&%s=", settings[i].key);
-		put_encoded(stream, settings[i].value);
+		store_uri_put_encoded(stream, settings[i].value);
 	}
 }
 
@@ -53,6 +40,8 @@ char *store_uri_format(const struct options *options, enum options_store store)
 		put_etcd(stream, options);
 	else if (store == OPTIONS_STORE_STATIC)
 		(void)fprintf(stream, "static:%s", options->store_path);
+	else if (store == OPTIONS_STORE_KUBE)
+		store_uri_put_kube(stream, options);
 	else
 		(void)fprintf(stream, "embedded:%s", options->store_path);
 	if (fclose(stream) == 0)

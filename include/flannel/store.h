@@ -9,6 +9,7 @@
 #include <flannel/error.h>
 #include <flannel/export.h>
 #include <flannel/lease.h>
+#include <flannel/prefix.h>
 
 FLANNEL_BEGIN_DECLS
 
@@ -36,7 +37,12 @@ struct flannel_store;
  * @FLANNEL_STORE_SNAPSHOT_END:   the full list ends; .revision.
  * @FLANNEL_STORE_CONFIG_CHANGED: the network configuration is another one; .config.
  * @FLANNEL_STORE_LOST:           the store does not answer; .error. Sent once for each reason.
- * @FLANNEL_STORE_BACK:           it answers again. Sent once, before a new snapshot.
+ * @FLANNEL_STORE_BACK:           it answers again. Sent once, before a new snapshot if changes may have been missed.
+ * @FLANNEL_STORE_SELF:           of stores that do not let nodes choose: what this node is given. .lease: its subnets, of all families,
+ *                                and the backend's type and data that the node published last, perhaps before a restart;
+ *                                .public_ip and .public_ip6: addresses to publish instead of those found. Sent before the reply to
+ *                                get_config, and again when the subnets change. Without a lease: .code and .error say
+ *                                why there is none yet, which is waited for.
  */
 enum flannel_store_message_type {
 	FLANNEL_STORE_CONFIG = 1,
@@ -47,7 +53,8 @@ enum flannel_store_message_type {
 	FLANNEL_STORE_SNAPSHOT_END = 6,
 	FLANNEL_STORE_CONFIG_CHANGED = 7,
 	FLANNEL_STORE_LOST = 8,
-	FLANNEL_STORE_BACK = 9
+	FLANNEL_STORE_BACK = 9,
+	FLANNEL_STORE_SELF = 10
 };
 
 /**
@@ -60,6 +67,8 @@ enum flannel_store_message_type {
  * @lease:    a reference for the receiver, or NULL.
  * @config:   malloc()ed text for the receiver, or NULL.
  * @error:    a reference for the receiver, or NULL.
+ * @public_ip:  IPv4 address (length 32) that SELF asks for; else AF_UNSPEC.
+ * @public_ip6: IPv6 address (length 128) likewise.
  */
 struct flannel_store_message {
 	size_t size;
@@ -70,6 +79,8 @@ struct flannel_store_message {
 	struct flannel_lease *lease;
 	char *config;
 	struct flannel_error *error;
+	struct flannel_prefix public_ip;
+	struct flannel_prefix public_ip6;
 };
 
 /**
@@ -100,6 +111,8 @@ struct flannel_store_message {
  * @set_config: stores @config over the configuration whose text is @former (NULL: if there is none); answered by one
  *              FLANNEL_STORE_CONFIG, by -EEXIST with the text that is there if that is another one, or -ENOENT. May be NULL: then the
  *              configuration cannot be replaced.
+ * @set_ready:  NULL, or is told whether pods of this node have their network: @is_ready 1 or 0, @why for people. Told when the node
+ *              becomes ready, when it has been out of order for half a minute, and when it is well again; not answered.
  *
  * All functions get the @impl given to flannel_store_new(), never wait, and run in the thread that uses the
  * context. Requests may return a negative errno at once instead of answering.
@@ -123,6 +136,7 @@ struct flannel_store_ops {
 			struct flannel_lease **ret_lease);
 	int (*set_config)(void *impl, uint64_t request, const char *config, const char *former,
 			  struct flannel_error **ret_error);
+	int (*set_ready)(void *impl, int is_ready, const char *why, struct flannel_error **ret_error);
 };
 
 /**
@@ -134,9 +148,11 @@ struct flannel_store_ops {
  *             newer) with flannel's keys and values, behind "?" and with "&" between them cafile, certfile, keyfile
  *             (PEM files), username and password, all percent-encoded. Nobody is asked yet: that a cluster does not
  *             answer is told as FLANNEL_STORE_LOST. It may start threads that resolve names.
- *             "static:/etc/flannel/peers.json": network configuration and leases in a file that only people write; read again
- *             when it changes, see docs/static-store.md. A file that is not right is told as FLANNEL_STORE_LOST, and the last
- *             good one counts.
+ *             "kube:?node=n1": the Nodes of a Kubernetes cluster, with flannel's annotations. Behind "?" and with "&" between them:
+ *             node (or pod, NAMESPACE/NAME, whose node it is), kubeconfig (a file; without it: the service account of the pod that
+ *             we run in), api-url (takes the place of the one found otherwise), account (directory of the service account's token
+ *             and ca.crt), prefix (of the annotations), net-config (file of the network configuration), condition (false: the
+ *             Node's condition NetworkUnavailable is left alone), all percent-encoded.
  * @ret_store: set on success; owned by the caller, see flannel_store_unref().
  * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.
  *
@@ -177,7 +193,7 @@ FLANNEL_PUBLIC int flannel_store_open_later(struct flannel_context *context, con
 /**
  * flannel_store_new() - use a store that the host brings
  * @context:   context; the store takes a reference.
- * @ops:       copied; every function but .assigned and .set_config is needed.
+ * @ops:       copied; every function is needed but those that may be NULL.
  * @impl:      handed to each function; on success the store owns it and ends it with .free.
  * @ret_store: set on success; owned by the caller.
  * @ret_error: NULL, or points at NULL; set on failure, then owned by the caller.

@@ -112,6 +112,9 @@ static int on_news(void *userdata, struct flannel_request *request, const struct
 	case FL_REQUEST_RENEWED:
 		fl_node_note_change(node);
 		break;
+	case FL_REQUEST_LOST:
+		fl_node_note_health(node);
+		break;
 	case FL_REQUEST_PEER_ADDED:
 	case FL_REQUEST_PEER_CHANGED:
 	case FL_REQUEST_PEER_REMOVED:
@@ -123,6 +126,7 @@ static int on_news(void *userdata, struct flannel_request *request, const struct
 		break;
 	case FL_REQUEST_STORE_BACK:
 		note_store(node, NULL);
+		fl_node_note_health(node);
 		break;
 	default:
 		break;
@@ -404,6 +408,7 @@ struct flannel_node *flannel_node_free(struct flannel_node *node)
 		(void)fl_reconciler_unwant_all(node->reconciler, &node->own.owner, true, NULL);
 	fl_event_drop(node->context, node);
 	fl_source_free(node->retry);
+	fl_source_free(node->ready_timer);
 	flannel_error_unref(node->error);
 	flannel_error_unref(node->store_error);
 	flannel_error_unref(node->underlay_error);

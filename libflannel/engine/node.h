@@ -4,7 +4,7 @@
 
 /* The node agent's inside, shared by its files: node.c (life), node_program.c (steps to ready), node_rules.c
  * (rules and their repair), node_former.c (rules of flannel's iptables mode), node_leftover.c (routes that it left), node_device.c (the backend's links), node_peers.c (what is wanted for each peer), node_underlay.c (the
- * interface between nodes), node_snapshot.c (what outlives a restart), node_status.c (getters). */
+ * interface between nodes), node_snapshot.c (what outlives a restart), node_ready.c (what the store is told of all that), node_status.c (getters). */
 
 #include <flannel/node.h>
 
@@ -91,6 +91,12 @@ struct flannel_node {
 	struct fl_source *retry;
 	uint32_t n_failures;
 	struct fl_node_snapshot snapshot;
+
+	struct fl_source
+		*ready_timer; /* look at whether it is in order, for the store; made when that is needed first */
+	uint64_t unready_ns;  /* since when it is not; 0: it is */
+	bool has_told_ready;
+	bool told_ready; /* what the store was told last */
 };
 
 /* state and event of a failure that ends the agent */
@@ -124,6 +130,9 @@ int fl_node_set_identity(struct flannel_node *node, struct flannel_error **ret_e
 
 /* the MTU of a node that is ready has changed: the subnet file says so */
 void fl_node_rewrite_subnet_file(struct flannel_node *node);
+
+/* something may be wrong with the node, or well again */
+void fl_node_note_health(struct flannel_node *node);
 
 /* the lease is known: peers' routes, rules, subnet file, ready; goes on by itself until READY or FAILED */
 void fl_node_program(struct flannel_node *node);

@@ -87,7 +87,20 @@ static int find_assigned_mac(const struct flannel_node *node, struct fl_device *
 	return r < 0 || !data ? r : 1;
 }
 
-/* The MAC address that peers know the device by: the one that the store says, the one it has, had before a reboot, or a new one. */
+/* the MAC address that the store remembers, where it keeps what a node published: 1, 0 if there is none */
+static int published_mac(const struct flannel_node *node, struct fl_device *device)
+{
+	const struct flannel_lease *self = fl_request_get_self(node->request);
+	uint8_t mac[FL_MAC_LEN];
+
+	if (!self || strcmp(flannel_lease_get_backend_type(self), node->backend->name) != 0 ||
+	    fl_vxlan_parse_data(flannel_lease_get_backend_data(self, device->family), mac, NULL) < 0 || (mac[0] & 1))
+		return 0;
+	memcpy(device->mac, mac, sizeof(mac));
+	return 1;
+}
+
+/* The MAC address that peers know the device by: the one that the store says, the one it has, published, had before a reboot, or a new one. */
 static int find_mac(const struct flannel_node *node, struct fl_rtnl *rtnl, struct fl_device *device,
 		    struct flannel_error **ret_error)
 {
@@ -101,7 +114,7 @@ static int find_mac(const struct flannel_node *node, struct fl_rtnl *rtnl, struc
 		return r;
 	if (r > 0 && strcmp(info.kind, "vxlan") == 0 && info.has_mac)
 		memcpy(device->mac, info.mac, FL_MAC_LEN);
-	else if (remember_mac(node, device) <= 0)
+	else if (!published_mac(node, device) && remember_mac(node, device) <= 0)
 		r = fl_mac_draw(device->mac, ret_error);
 	if (r >= 0)
 		keep_mac(node, device);

@@ -25,6 +25,8 @@ static void on_report(struct fl_owner *owner, enum fl_report report, const struc
 	else
 		fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_OBJECT_FAILED, NULL, error, "%s",
 			      flannel_error_get_message(error));
+	if (peer == &node->own)
+		fl_node_note_health(node);
 }
 
 void fl_node_record_init(struct flannel_node *node, struct fl_node_peer *record)

@@ -112,6 +112,25 @@ static void start_over(struct flannel_node *node)
 	node->state = FLANNEL_NODE_CONFIG;
 }
 
+/* an address that the store asks for takes the place of the option */
+static int use_given_address(struct flannel_node *node, int family, char **option, struct flannel_error **ret_error)
+{
+	const struct flannel_prefix *given = fl_request_get_self_ip(node->request, family);
+	char text[FLANNEL_PREFIX_STRLEN], *copy;
+
+	if (!given)
+		return 0;
+	copy = strdup(flannel_prefix_format_address(given, text, sizeof(text)));
+	if (!copy)
+		return fl_error_oom(ret_error);
+	if (*option && strcmp(*option, copy) != 0)
+		fl_log(&node->context->log, FLANNEL_LOG_WARNING, "node", "public address %s: the store asks for %s",
+		       *option, copy);
+	free(*option);
+	*option = copy;
+	return 0;
+}
+
 int fl_node_configure(struct flannel_node *node, struct flannel_error **ret_error)
 {
 	struct flannel_netconf *netconf = fl_request_get_netconf(node->request);
@@ -128,6 +147,10 @@ int fl_node_configure(struct flannel_node *node, struct flannel_error **ret_erro
 				 "network needs a "
 				 "backend with plain routes (host-gw), or this machine a lease",
 				 "observe a network with backend %s", node->backend->name);
+	if (r >= 0)
+		r = use_given_address(node, AF_INET, &node->public_ip, ret_error);
+	if (r >= 0)
+		r = use_given_address(node, AF_INET6, &node->public_ip6, ret_error);
 	if (r >= 0)
 		r = set_networks(node, netconf, ret_error);
 	if (r >= 0)
@@ -167,6 +190,7 @@ static void retry_or_fail(struct flannel_node *node, struct flannel_error *error
 	node->n_failures++;
 	fl_log(&node->context->log, FLANNEL_LOG_WARNING, "node", "%s: trying again", flannel_error_get_message(error));
 	fl_source_set_deadline(node->retry, fl_loop_now() + (delay_ns < RETRY_LAST_NS ? delay_ns : RETRY_LAST_NS));
+	fl_node_note_health(node);
 }
 
 /* the subnets of the held lease */
@@ -247,6 +271,7 @@ static void write_subnet_file(struct flannel_node *node)
 	become_ready(node, &subnets, file.mtu);
 	fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_NODE_READY,
 		      flannel_request_get_lease(node->request), NULL, "wrote %s", node->subnet_file);
+	fl_node_note_health(node);
 }
 
 void fl_node_rewrite_subnet_file(struct flannel_node *node)

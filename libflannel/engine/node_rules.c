@@ -86,6 +86,7 @@ static void fail(struct fl_node_rules *rules, struct flannel_error *error)
 	bool is_new = !rules->state.error || strcmp(flannel_error_get_message(rules->state.error), message) != 0;
 
 	fl_entry_set_result(&rules->state, error, fl_loop_now());
+	fl_node_note_health(node);
 	fl_source_set_deadline(rules->timer, rules->state.retry_ns);
 	if (is_new)
 		fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_OBJECT_FAILED, NULL, error, "%s",

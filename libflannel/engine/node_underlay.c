@@ -46,6 +46,8 @@ static void set_trouble(struct flannel_node *node, struct flannel_error *error)
 	else if (!error && was_lost)
 		fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_UNDERLAY_BACK, NULL, NULL,
 			      "underlay interface %s is fit for use again", node->underlay.name);
+	if (error || was_lost)
+		fl_node_note_health(node);
 }
 
 /* peers are wanted by way of the interface as it is now; routes that the kernel dropped meanwhile come back with it */

@@ -37,6 +37,7 @@ static int take_config(struct flannel_request *request, struct flannel_netconf *
 		       struct flannel_error **ret_error)
 {
 	struct flannel_netconf *former = request->netconf;
+	struct fl_subnet_choice given;
 	int r;
 
 	if (fl_request_confirms_config(request, netconf)) {
@@ -45,7 +46,9 @@ static int take_config(struct flannel_request *request, struct flannel_netconf *
 	}
 	fl_request_end_restored(request, NULL);
 	request->netconf = netconf;
-	r = fl_request_report(request, FL_REQUEST_CONFIG, NULL, NULL, NULL, ret_error);
+	r = fl_request_use_self(request, &given, ret_error);
+	if (r >= 0)
+		r = fl_request_report(request, FL_REQUEST_CONFIG, NULL, NULL, NULL, ret_error);
 	/* what was made of it is gone by now */
 	flannel_netconf_unref(former);
 	return r;
@@ -206,6 +209,9 @@ static void on_message(void *userdata, const struct flannel_store_message *messa
 	case FLANNEL_STORE_CONFIG:
 	case FLANNEL_STORE_CONFIG_CHANGED:
 		on_config(request, message);
+		break;
+	case FLANNEL_STORE_SELF:
+		fl_request_note_self(request, message);
 		break;
 	case FLANNEL_STORE_DONE:
 		fl_request_take_reply(request, message);
@@ -399,6 +405,7 @@ struct flannel_request *flannel_request_free(struct flannel_request *request)
 	flannel_lease_unref(request->renewal);
 	flannel_lease_unref(request->restored);
 	flannel_lease_unref(request->removing);
+	flannel_lease_unref(request->self);
 	free(request->backend_type);
 	free(request->backend_data);
 	free(request->backend_v6_data);

@@ -92,12 +92,11 @@ static int collect_leases(const struct flannel_request *request, struct flannel_
 	return 0;
 }
 
-/* picks a free subnet and asks the store to create the lease */
-static int create_lease(struct flannel_request *request, struct flannel_error **ret_error)
+/* picks a free subnet */
+static int choose(struct flannel_request *request, struct fl_subnet_choice *ret_choice,
+		  struct flannel_error **ret_error)
 {
 	FL_CLEANUP(fl_freep) struct flannel_lease **leases = NULL;
-	struct fl_subnet_choice choice;
-	struct flannel_lease *lease;
 	uint64_t pick[2];
 	size_t n = 0;
 	int r;
@@ -105,8 +104,20 @@ static int create_lease(struct flannel_request *request, struct flannel_error **
 	if (getrandom(pick, sizeof(pick), 0) != (ssize_t)sizeof(pick))
 		return fl_error_set_retryable(ret_error, -errno, AREA, NULL, "draw a random number");
 	r = collect_leases(request, &leases, &n, ret_error);
-	if (r >= 0)
-		r = fl_subnet_choose(request->netconf, &request->options.previous, leases, n, pick, &choice, ret_error);
+	if (r < 0)
+		return r;
+	return fl_subnet_choose(request->netconf, &request->options.previous, leases, n, pick, ret_choice, ret_error);
+}
+
+/* takes the subnet that this node is given, or a free one, and asks the store to create the lease */
+static int create_lease(struct flannel_request *request, struct flannel_error **ret_error)
+{
+	struct fl_subnet_choice choice;
+	struct flannel_lease *lease;
+	int r = fl_request_use_self(request, &choice, ret_error);
+
+	if (r == 0)
+		r = choose(request, &choice, ret_error);
 	if (r >= 0)
 		r = make_lease(request, &choice, 0, &lease, ret_error);
 	if (r < 0)
@@ -170,7 +181,10 @@ static void acquire(struct flannel_request *request)
 
 	request->step = STEP_ACQUIRING;
 	request->removing = flannel_lease_unref(request->removing);
-	if (request->displaces && other)
+	/* whose Node has this address, too, has nothing to do with it */
+	if (request->self)
+		r = create_lease(request, &error);
+	else if (request->displaces && other)
 		r = remove_own(request, other, &error);
 	else if (same)
 		r = take_over(request, same, &error);
@@ -189,9 +203,11 @@ static void acquire(struct flannel_request *request)
 static int write_again(struct flannel_request *request, struct flannel_error **ret_error)
 {
 	struct fl_subnet_choice subnets = fl_request_subnets_of(request->lease);
-	struct flannel_lease *lease, *other = request->displaces ? find_own(request, &subnets, false) : NULL;
+	struct flannel_lease *lease, *other = NULL;
 	int r;
 
+	if (request->displaces && !request->self)
+		other = find_own(request, &subnets, false);
 	if (other)
 		return remove_own(request, other, ret_error);
 	r = make_lease(request, &subnets, flannel_lease_get_revision(request->lease), &lease, ret_error);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define AREA "snapshot"
 
@@ -40,6 +41,24 @@ void fl_request_note_taken(struct flannel_request *request, const struct flannel
 		fl_request_end_restored(request, NULL);
 }
 
+/* May a lease of the past be used in the network: one that never ends may have been given by the store, whatever nodes choose from. */
+static bool fits(const struct flannel_netconf *netconf, const struct flannel_lease *lease)
+{
+	const int families[] = {AF_INET, AF_INET6};
+
+	if (fl_subnet_lease_fits(netconf, lease))
+		return true;
+	for (size_t i = 0; i < FL_N_ELEMENTS(families); i++) {
+		struct flannel_prefix network, subnet;
+
+		if (flannel_lease_get_subnet(lease, families[i], &subnet) > 0 &&
+		    (flannel_netconf_get_network(netconf, families[i], &network) <= 0 ||
+		     !flannel_prefix_contains(&network, &subnet)))
+			return false;
+	}
+	return flannel_lease_get_expires_sec(lease) == 0;
+}
+
 /* the configuration, from the past or from the store, if that has told one; and the past must suit it */
 static int restore_config(struct flannel_request *request, const struct fl_request_past *past,
 			  struct flannel_error **ret_error)
@@ -50,7 +69,7 @@ static int restore_config(struct flannel_request *request, const struct fl_reque
 
 	if (r < 0)
 		return r == -EINVAL ? fl_error_wrap(ret_error, -ESTALE, "use the snapshot") : r;
-	if (past->own && !fl_subnet_lease_fits(netconf, past->own)) {
+	if (past->own && !fits(netconf, past->own)) {
 		flannel_netconf_unref(netconf);
 		return fl_error_set(ret_error, -ESTALE, AREA, "the subnet does not fit the network",
 				    "use the lease of the snapshot");

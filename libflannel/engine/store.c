@@ -254,3 +254,19 @@ int fl_store_wait(struct flannel_store *store, const bool *done, uint64_t deadli
 		r = fl_loop_wait(store->context->loop, deadline_ns, ret_error);
 	return r < 0 ? r : *done;
 }
+
+bool fl_store_has_ready(const struct flannel_store *store)
+{
+	return store->ops.set_ready != NULL;
+}
+
+int fl_store_set_ready(struct flannel_store *store, bool is_ready, const char *why, struct flannel_error **ret_error)
+{
+	int r = fl_store_check_alive(store, ret_error);
+
+	if (r >= 0)
+		r = checked(store, store->ops.set_ready(store->impl, is_ready, why, ret_error), ret_error);
+	if (r >= 0)
+		fl_source_set_deadline(store->wake, 0);
+	return r;
+}

@@ -4,6 +4,8 @@
 
 /* A store inside the context's loop: requests go out, messages come to the one who uses the store. */
 
+#include <stdbool.h>
+
 #include <flannel/store.h>
 
 #include "engine/context.h"
@@ -46,6 +48,12 @@ int fl_store_remove(struct flannel_store *store, struct flannel_lease *lease, ui
 /* runs the context until *done: 1, 0 if the deadline came or the store ended before, or negative */
 int fl_store_wait(struct flannel_store *store, const bool *done, uint64_t deadline_ns,
 		  struct flannel_error **ret_error);
+
+/* does the store want to know whether the node is ready */
+bool fl_store_has_ready(const struct flannel_store *store);
+
+/* tells it; why is for people */
+int fl_store_set_ready(struct flannel_store *store, bool is_ready, const char *why, struct flannel_error **ret_error);
 
 FL_DEFINE_CLEANUP(struct flannel_store *, flannel_store_unref)
 

@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -236,6 +237,7 @@ int flannel_store_new(struct flannel_context *context, const struct flannel_stor
 
 	if (!context || !ops || !ret_store)
 		return fl_error_set(ret_error, -EINVAL, "argument", "a parameter is NULL", "make a store");
+	/* the first release ended before assigned */
 	r = fl_options_copy(&copy, sizeof(copy), offsetof(struct flannel_store_ops, assigned), ops, "flannel_store_ops",
 			    ret_error);
 	if (r < 0)

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "store/identity.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* the setting that says where in the store */
-#define PREFIX "prefix="
+#include "base/cleanup.h"
+
+/* the settings that say where in the store, and whose lease it is */
+static const char *const keys[] = {"prefix=", "kubeconfig=", "api-url=", "node="};
 
 /* the end of a URL's user and password, which is where they begin if there are none */
 static const char *skip_login(const char *host, const char *end)
@@ -32,14 +35,27 @@ static void put_urls(FILE *stream, const char *text, const char *end)
 	(void)fwrite(text, 1, (size_t)(end - text), stream);
 }
 
-/* writes the setting that says where in the store */
-static void put_prefix(FILE *stream, const char *settings)
+/* is it a setting that says where in the store */
+static bool is_place(const char *setting)
 {
+	for (size_t i = 0; i < FL_N_ELEMENTS(keys); i++)
+		if (strncmp(setting, keys[i], strlen(keys[i])) == 0)
+			return true;
+	return false;
+}
+
+/* writes the settings that say where in the store */
+static void put_places(FILE *stream, const char *settings)
+{
+	char separator = '?';
+
 	while (*settings) {
 		size_t len = strcspn(settings, "&");
 
-		if (strncmp(settings, PREFIX, strlen(PREFIX)) == 0)
-			(void)fprintf(stream, "?%.*s", (int)len, settings);
+		if (is_place(settings)) {
+			(void)fprintf(stream, "%c%.*s", separator, (int)len, settings);
+			separator = '&';
+		}
 		settings += len + (settings[len] == '&');
 	}
 }
@@ -59,7 +75,7 @@ char *fl_store_identity(const char *uri)
 		return NULL;
 	put_urls(stream, uri, uri + strcspn(uri, "?"));
 	if (strchr(uri, '?'))
-		put_prefix(stream, strchr(uri, '?') + 1);
+		put_places(stream, strchr(uri, '?') + 1);
 	if (fclose(stream) == 0)
 		return text;
 	free(text);

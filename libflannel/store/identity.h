@@ -4,7 +4,7 @@
 
 /*
  * Which leases a store's URI leads to, as a text without secrets: the name, the address without what stands before "@" in
- * a URL, and of the settings behind "?" the one that says where in the store (prefix). How one logs in may change; the
+ * a URL, and of the settings behind "?" those that say where in the store (such as prefix). How one logs in may change; the
  * leases are the same.
  */
 

@@ -47,8 +47,8 @@ static __attribute__((format(printf, 2, 3))) void node_write(struct node *node, 
 /* writes a message down: "done 7 -17", "lease 10.5.1.0-24 192.0.2.1" */
 static void node_record(struct node *node, const struct flannel_store_message *message)
 {
-	static const char *const names[] = {"?",       "config", "done",           "begin", "lease",
-					    "removed", "end",    "config-changed", "lost",  "back"};
+	static const char *const names[] = {"?",   "config",         "done", "begin", "lease", "removed",
+					    "end", "config-changed", "lost", "back",  "self"};
 	char key[2 * FLANNEL_PREFIX_STRLEN], address[FLANNEL_PREFIX_STRLEN] = "-";
 	struct flannel_prefix public_ip;
 

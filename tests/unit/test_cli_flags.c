@@ -435,7 +435,8 @@ Test(cli_flags, checks_name_the_flag)
 		{{"--socket="}, 0, ""},
 		{{"--iface-regex=eth"}, 0, ""},
 		{{"--iface-can-reach=192.0.2.1"}, 0, ""},
-		{{"--kube-subnet-mgr"}, -EOPNOTSUPP, "Kubernetes are not supported"},
+		{{"--kube-subnet-mgr"}, 0, ""},
+		{{"--kube-subnet-mgr", "--net-config-path="}, -EINVAL, "--net-config-path"},
 		{{"--etcd-prefix=/x"}, 0, ""},
 		{{"--store=etcd"}, 0, ""},
 	};

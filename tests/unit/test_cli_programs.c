@@ -121,7 +121,7 @@ Test(cli_programs, flanneld_ends_as_documented)
 		{{"--subnet-lease-renew-margin=0"}, NULL, 1, "--subnet-lease-renew-margin"},
 		{{"--subnet-lease-renew-margin=1440"}, NULL, 1, "--subnet-lease-renew-margin"},
 		{{NULL}, "FLANNELD_SUBNET_LEASE_RENEW_MARGIN=0", 1, "--subnet-lease-renew-margin"},
-		{{"--kube-subnet-mgr"}, NULL, 1, "Kubernetes are not supported by this version"},
+		{{"--kube-subnet-mgr"}, "EVENT_QUEUE_DEPTH=x", 1, "EVENT_QUEUE_DEPTH"},
 		{{NULL}, "FLANNELD_ETCD_ENDPOINTS=/x", 1, "flags: --etcd-endpoints=/x"},
 		{{"--store=embedded", "--kube-subnet-mgr"}, NULL, 1, "--store and --kube-subnet-mgr"},
 		{{"--etcd-password=geheim"}, NULL, 1, "--etcd-password=***"},

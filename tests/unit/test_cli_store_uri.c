@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <criterion/criterion.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
@@ -26,12 +27,24 @@ Test(cli_store_uri, is_what_the_flags_say)
 		 OPTIONS_STORE_ETCD,
 		 "etcd:https://a:1,b?prefix=/x%20y%26%3F%25&cafile=/ca.pem&certfile=c&keyfile=k&username=r%C3%B6t"
 		 "&password=a%20b%26c%3Dd%252"},
+		{{"--kube-subnet-mgr"},
+		 OPTIONS_STORE_KUBE,
+		 "kube:?pod=kube-flannel/ds-1&prefix=flannel.alpha.coreos.com&net-config=/etc/kube-flannel/"
+		 "net-conf.json"},
+		{{"--store=kube", "--kubeconfig-file=/a b", "--kube-api-url=https://h:1",
+		  "--kube-annotation-prefix=", "--net-config-path=n", "--set-node-network-unavailable=false"},
+		 OPTIONS_STORE_KUBE,
+		 "kube:?pod=kube-flannel/ds-1&prefix=&kubeconfig=/a%20b&api-url=https%3A//h%3A1&net-config=n"
+		 "&condition=false"},
 	};
 
+	(void)unsetenv("NODE_NAME");
+	(void)setenv("POD_NAME", "ds-1", 1);
+	(void)setenv("POD_NAMESPACE", "kube-flannel", 1);
 	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
 		CLEANUP(options_clear) struct options options;
 		char *argv[MAX_WORDS + 2] = {(char *)"flanneld"}, *message = NULL, *uri;
-		enum options_store store = OPTIONS_STORE_KUBE;
+		enum options_store store = OPTIONS_STORE_EMBEDDED;
 		int argc = 1;
 
 		for (const char *const *word = cases[i].words; *word; word++)

@@ -126,6 +126,8 @@ Test(snapshot, which_store_it_is_of)
 		{"etcd:https://me:s@cret@a:1?password=secret&prefix=%2Fp", "etcd:https://a:1?prefix=%2Fp"},
 		{"etcd:http://a:1?password=secret", "etcd:http://a:1"},
 		{"etcd:a:1", "etcd:a:1"},
+		{"kube:?pod=x/y&node=n1&prefix=a.b&kubeconfig=/k&net-config=/c&api-url=https%3A//h",
+		 "kube:?node=n1&prefix=a.b&kubeconfig=/k&api-url=https%3A//h"},
 		{"other", "other"},
 	};
 

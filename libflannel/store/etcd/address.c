@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/hex.h"
+#include "store/http/uri.h"
 
 #define ENDPOINTS_MAX 64
 
@@ -14,32 +14,6 @@
 static int refuse(const char *detail, struct flannel_error **ret_error)
 {
 	return fl_error_set(ret_error, -EINVAL, "argument", detail, "open etcd store");
-}
-
-/* undoes percent-encoding; malloc()ed. -EINVAL for what is none, and for control characters */
-static int decode(const char *text, size_t len, char **ret_text)
-{
-	FL_CLEANUP(fl_freep) char *decoded = malloc(len + 1);
-	size_t n = 0;
-
-	if (!decoded)
-		return -ENOMEM;
-	for (size_t i = 0; i < len; i++) {
-		decoded[n] = text[i];
-		if (text[i] == '%') {
-			int byte = i + 2 < len ? fl_hex_byte(text + i + 1) : -1;
-
-			if (byte < 0)
-				return -EINVAL;
-			decoded[n] = (char)byte;
-			i += 2;
-		}
-		if ((unsigned char)decoded[n++] < ' ')
-			return -EINVAL;
-	}
-	decoded[n] = '\0';
-	*ret_text = FL_TAKE(decoded);
-	return 0;
 }
 
 /* is it "HOST:PORT", "HOST" or one in brackets, and no more; what it is exactly is for the transport to say */
@@ -105,75 +79,15 @@ static int parse_endpoints(struct fl_etcd_address *address, const char *text, si
 	return r;
 }
 
-/* where a key's value belongs; NULL for an unknown key */
-static char **find_field(struct fl_etcd_address *address, const char *key, size_t len)
+/* all settings */
+static int parse_options(struct fl_etcd_address *address, const char *text, struct flannel_error **ret_error)
 {
-	const struct {
-		const char *key;
-		char **field;
-	} fields[] = {
+	const struct fl_uri_field fields[] = {
 		{"prefix", &address->prefix},   {"cafile", &address->cafile},     {"certfile", &address->certfile},
 		{"keyfile", &address->keyfile}, {"username", &address->username}, {"password", &address->password},
 	};
 
-	for (size_t i = 0; i < FL_N_ELEMENTS(fields); i++) {
-		if (strlen(fields[i].key) == len && memcmp(fields[i].key, key, len) == 0)
-			return fields[i].field;
-	}
-	return NULL;
-}
-
-/* one "key=value" */
-static int parse_option(struct fl_etcd_address *address, const char *text, size_t len, struct flannel_error **ret_error)
-{
-	const char *equals = memchr(text, '=', len);
-	size_t key_len = equals ? (size_t)(equals - text) : len;
-	char detail[160], **field = find_field(address, text, key_len);
-	int r;
-
-	if (!equals || !field) {
-		(void)snprintf(detail, sizeof(detail),
-			       "\"%.*s\", expected prefix, cafile, certfile, keyfile, username or password and \"=\"",
-			       (int)(key_len < 40 ? key_len : 40), text);
-		return refuse(detail, ret_error);
-	}
-	if (*field) {
-		(void)snprintf(detail, sizeof(detail), "%.*s is given twice", (int)key_len, text);
-		return refuse(detail, ret_error);
-	}
-	r = decode(equals + 1, len - key_len - 1, field);
-	if (r == -ENOMEM)
-		return fl_error_oom(ret_error);
-	if (r < 0) {
-		(void)snprintf(detail, sizeof(detail),
-			       "the value of %.*s has a %% that is no encoding, or a control character", (int)key_len,
-			       text);
-		return refuse(detail, ret_error);
-	}
-	return 0;
-}
-
-/* all of them, with "&" between them */
-static int parse_options(struct fl_etcd_address *address, const char *text, struct flannel_error **ret_error)
-{
-	while (*text) {
-		size_t len = strcspn(text, "&");
-		int r = len ? parse_option(address, text, len, ret_error) : 0;
-
-		if (r < 0)
-			return r;
-		text += len + (text[len] == '&');
-	}
-	return 0;
-}
-
-/* an empty value is none */
-static void drop_empty(char **field)
-{
-	if (!*field || **field)
-		return;
-	free(*field);
-	*field = NULL;
+	return fl_uri_parse_fields(text, "open etcd store", fields, FL_N_ELEMENTS(fields), ret_error);
 }
 
 /* what must go together does */
@@ -199,11 +113,11 @@ int fl_etcd_address_parse(const char *text, struct fl_etcd_address *ret_address,
 		r = parse_options(&address, text + len + 1, ret_error);
 	if (r < 0)
 		return r;
-	drop_empty(&address.cafile);
-	drop_empty(&address.certfile);
-	drop_empty(&address.keyfile);
-	drop_empty(&address.username);
-	drop_empty(&address.password);
+	fl_uri_drop_empty(&address.cafile);
+	fl_uri_drop_empty(&address.certfile);
+	fl_uri_drop_empty(&address.keyfile);
+	fl_uri_drop_empty(&address.username);
+	fl_uri_drop_empty(&address.password);
 	r = check(&address, ret_error);
 	if (r < 0)
 		return r;

@@ -13,7 +13,8 @@
 #define KEEPALIVE_INTERVAL_SEC 10L
 
 /* the same where unanswered_ms is given: the look must come first */
-#define KEEPALIVE_QUICK_SEC 5L
+#define KEEPALIVE_QUICK_IDLE_SEC 10L
+#define KEEPALIVE_QUICK_INTERVAL_SEC 5L
 
 #define RECEIVE_SIZE 65536L
 #define SEND_SIZE 16384L
@@ -51,12 +52,14 @@ static void on_silence(void *userdata, uint32_t events)
 static void on_connecting(void *userdata, uint32_t events)
 {
 	struct fl_http_transfer *transfer = userdata;
-	curl_off_t resolved = 0, connected = 0;
+	curl_off_t resolved = 0, connected = 0, sending = 0;
 
 	(void)events;
 	(void)curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
 	(void)curl_easy_getinfo(transfer->easy, CURLINFO_CONNECT_TIME_T, &connected);
-	if (connected > 0 || transfer->is_done)
+	/* a connection that is used again was not made, but something is being sent on it */
+	(void)curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sending);
+	if (connected > 0 || sending > 0 || transfer->is_done)
 		return;
 	if (resolved == 0) {
 		fl_source_set_deadline(transfer->connecting, fl_loop_now() + transfer->tcp_timeout_ns);
@@ -136,8 +139,8 @@ static CURLcode set_connection(struct fl_http_transfer *transfer, const char *ur
 	SET(CURLOPT_QUICK_EXIT, 1L);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)connection->timeout_ms);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
-	SET(CURLOPT_TCP_KEEPIDLE, is_quick ? KEEPALIVE_QUICK_SEC : KEEPALIVE_IDLE_SEC);
-	SET(CURLOPT_TCP_KEEPINTVL, is_quick ? KEEPALIVE_QUICK_SEC : KEEPALIVE_INTERVAL_SEC);
+	SET(CURLOPT_TCP_KEEPIDLE, is_quick ? KEEPALIVE_QUICK_IDLE_SEC : KEEPALIVE_IDLE_SEC);
+	SET(CURLOPT_TCP_KEEPINTVL, is_quick ? KEEPALIVE_QUICK_INTERVAL_SEC : KEEPALIVE_INTERVAL_SEC);
 	if (is_quick) {
 		SET(CURLOPT_SOCKOPTFUNCTION, on_open);
 		SET(CURLOPT_SOCKOPTDATA, transfer);
