@@ -62,6 +62,11 @@ Test(store_kube_scanner, cuts_objects_out_however_they_come)
 		/* strings with everything in them that means something outside */
 		{FL_KUBE_SCAN_OBJECT, "{\"a\\\"}{[\":\"\\\\\",\"status\":\"}\\\",\",\"b\":\",:{\"}",
 		 "{\"a\\\"}{[\":\"\\\\\",\"status\":null,\"b\":\",:{\"}\n", NULL, true},
+		/* strings longer than what is looked at in one go; bytes above ASCII; a skipped value with all kinds in it */
+		{FL_KUBE_SCAN_OBJECT,
+		 "{\"status\":{\"a\":[\"0123456789\\\"abcdefghijkl\\\\\",-1.5e3,true,null,{\"items\":[{}]}],\"b\" : "
+		 "\"\\\\\\\"\"},\"c\":\"0123456\\\"789\303\274\242\334bcdefghijklmnopq\\\\\"}",
+		 "{\"status\":null,\"c\":\"0123456\\\"789\303\274\242\334bcdefghijklmnopq\\\\\"}\n", NULL, true},
 		{FL_KUBE_SCAN_OBJECT, "{\"a\":", "", NULL, false},
 		{FL_KUBE_SCAN_OBJECT, "{\"a\":\"}", "", NULL, false},
 		{FL_KUBE_SCAN_LIST,

@@ -26,7 +26,6 @@ struct fl_kube_client {
 	const struct fl_kube_access *access;
 	struct fl_kube_timeouts timeouts;
 	bool is_tls;
-	bool has_gzip;
 };
 
 struct fl_kube_call {
@@ -203,8 +202,7 @@ static int set_headers(const struct fl_kube_client *client, struct fl_kube_call 
 #define SET(option, value) FL_HTTP_SET(easy, r, option, value)
 
 /* what is asked, and where the answer goes */
-static CURLcode set_transfer(const struct fl_kube_client *client, struct fl_kube_call *call,
-			     const struct fl_kube_request *request)
+static CURLcode set_transfer(struct fl_kube_call *call, const struct fl_kube_request *request)
 {
 	CURL *easy = call->transfer.easy;
 	CURLcode r = CURLE_OK;
@@ -217,8 +215,7 @@ static CURLcode set_transfer(const struct fl_kube_client *client, struct fl_kube
 	SET(CURLOPT_HEADERFUNCTION, on_header);
 	SET(CURLOPT_HEADERDATA, call);
 	SET(CURLOPT_CUSTOMREQUEST, request->method);
-	if (request->is_large && client->has_gzip)
-		SET(CURLOPT_ACCEPT_ENCODING, "gzip");
+	/* Nothing is asked for packed: a server takes longer to pack a list, and this end to unpack it, than a network to carry it. */
 	if (request->is_fresh)
 		SET(CURLOPT_FRESH_CONNECT, 1L);
 	SET(CURLOPT_MAXAGE_CONN, IDLE_MAX_SEC);
@@ -264,7 +261,7 @@ int fl_kube_call_new(struct fl_kube_client *client, const struct fl_kube_request
 	if (r == 0)
 		r = set_headers(client, call, request, ret_error);
 	if (r == 0)
-		r = fl_http_transfer_start(&call->transfer, set_transfer(client, call, request), ret_error);
+		r = fl_http_transfer_start(&call->transfer, set_transfer(call, request), ret_error);
 	if (r < 0)
 		return r;
 	*ret_call = FL_TAKE(call);
@@ -308,7 +305,6 @@ int fl_kube_client_new(struct fl_loop *loop, const struct fl_kube_access *access
 	r = fl_http_new(loop, &client->http, ret_error);
 	if (r < 0)
 		return r;
-	client->has_gzip = (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_LIBZ) != 0;
 	*ret_client = FL_TAKE(client);
 	return 0;
 }

@@ -48,7 +48,6 @@ struct fl_kube_request {
 	const char *content_type; /* NULL: no body */
 	const char *body;
 	bool is_watch;
-	bool is_large; /* the answer may be compressed */
 	bool is_fresh; /* those connections that there are may be dead */
 };
 

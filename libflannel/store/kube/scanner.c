@@ -209,14 +209,40 @@ static void note_key(struct fl_kube_scanner *scanner, const char *bytes, size_t 
 	scanner->key_len += len;
 }
 
+/* how many bytes there are before the next quote or backslash, eight at a time as far as there are so many */
+static size_t plain_len(const char *bytes, size_t len)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+	size_t n = 0;
+
+	for (; len - n >= sizeof(uint64_t); n += sizeof(uint64_t)) {
+		uint64_t word, quotes, backslashes;
+
+		memcpy(&word, bytes + n, sizeof(word));
+		quotes = word ^ (ones * '"');
+		backslashes = word ^ (ones * '\\');
+		/* a byte that is zero sets its highest bit; one that does so wrongly comes behind such a byte */
+		if ((((quotes - ones) & ~quotes) | ((backslashes - ones) & ~backslashes)) & highs)
+			break;
+	}
+	while (n < len && bytes[n] != '"' && bytes[n] != '\\')
+		n++;
+	return n;
+}
+
 /* the bytes of a string up to its end, or to the end of what came; *at moves behind them */
 static int feed_string(struct fl_kube_scanner *scanner, const char *bytes, size_t len, size_t *at)
 {
 	size_t start = *at, end = start;
 
 	while (end < len && scanner->is_in_string) {
-		char c = bytes[end++];
+		char c;
 
+		if (!scanner->is_escaped)
+			end += plain_len(bytes + end, len - end);
+		if (end == len)
+			break;
+		c = bytes[end++];
 		if (scanner->is_escaped)
 			scanner->is_escaped = false;
 		else if (c == '\\')
@@ -229,11 +255,27 @@ static int feed_string(struct fl_kube_scanner *scanner, const char *bytes, size_
 	return keep(scanner, bytes + start, end - start);
 }
 
+/*
+ * Passes over what is inside of a value that is left out, up to a string or to where something opens or closes: nothing else there tells
+ * where the value ends.
+ */
+static void skip(const struct fl_kube_scanner *scanner, const char *bytes, size_t len, size_t *at)
+{
+	if (!scanner->skip_depth || scanner->depth <= scanner->skip_depth || scanner->is_in_string)
+		return;
+	while (*at < len && bytes[*at] != '"' && bytes[*at] != '{' && bytes[*at] != '}' && bytes[*at] != '[' &&
+	       bytes[*at] != ']')
+		(*at)++;
+}
+
 int fl_kube_scanner_feed(struct fl_kube_scanner *scanner, const char *bytes, size_t len)
 {
 	int r = 0;
 
 	for (size_t at = 0; at < len && r >= 0;) {
+		skip(scanner, bytes, len, &at);
+		if (at == len)
+			break;
 		if (scanner->is_in_string)
 			r = feed_string(scanner, bytes, len, &at);
 		else

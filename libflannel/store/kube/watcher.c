@@ -223,7 +223,7 @@ static bool list_path(const struct fl_kube_watcher *watcher, char *path, size_t 
 static int list(struct fl_kube_watcher *watcher, struct flannel_error **ret_error)
 {
 	const struct fl_kube_request request = {
-		.method = "GET", .path = (char[4096]){0}, .is_large = true, .is_fresh = watcher->is_moved};
+		.method = "GET", .path = (char[4096]){0}, .is_fresh = watcher->is_moved};
 
 	if (watcher->list == FL_KUBE_LIST_NOT_OLDER && !watcher->version)
 		watcher->list = FL_KUBE_LIST_ANY;
