@@ -127,10 +127,10 @@ static int open_temporary(int directory_fd, const char *name, char *temporary, s
 }
 
 /* writes text to the temporary file and makes it name; the caller removes temporary if this fails */
-static int fill_and_rename(int directory_fd, int fd, const char *temporary, const char *name, const char *text,
-			   size_t len, mode_t mode)
+static int fill_and_rename(int directory_fd, int fd, const char *temporary, const char *name, mode_t mode,
+			   fl_file_write_fn write, void *userdata)
 {
-	int r = write_full(fd, text, len);
+	int r = write(userdata, fd);
 
 	if (r < 0)
 		return r;
@@ -160,8 +160,8 @@ static int open_directory(const char *path, const char **ret_name)
 	return fd < 0 ? -errno : fd;
 }
 
-/* the work of fl_file_write_atomic() */
-static int write_atomic(const char *path, const char *text, size_t len, mode_t mode)
+/* the work of fl_file_replace() */
+static int replace(const char *path, mode_t mode, fl_file_write_fn write, void *userdata)
 {
 	FL_CLEANUP(fl_closep) int directory_fd = -1;
 	FL_CLEANUP(fl_closep) int fd = -1;
@@ -185,15 +185,16 @@ static int write_atomic(const char *path, const char *text, size_t len, mode_t m
 	fd = open_temporary(directory_fd, name, temporary, sizeof(temporary));
 	if (fd < 0)
 		return fd;
-	r = fill_and_rename(directory_fd, fd, temporary, name, text, len, mode);
+	r = fill_and_rename(directory_fd, fd, temporary, name, mode, write, userdata);
 	if (r < 0)
 		(void)unlinkat(directory_fd, temporary, 0);
 	return r;
 }
 
-int fl_file_write_atomic(const char *path, const char *text, size_t len, mode_t mode, struct flannel_error **ret_error)
+int fl_file_replace(const char *path, mode_t mode, fl_file_write_fn write, void *userdata,
+		    struct flannel_error **ret_error)
 {
-	int r = write_atomic(path, text, len, mode);
+	int r = replace(path, mode, write, userdata);
 
 	if (r == -ENOMEM)
 		return fl_error_oom(ret_error);
@@ -203,6 +204,26 @@ int fl_file_write_atomic(const char *path, const char *text, size_t len, mode_t 
 	if (r < 0)
 		return fl_error_set(ret_error, r, "file", NULL, "write %s", path);
 	return 0;
+}
+
+/* what is in memory as a whole */
+struct whole {
+	const char *text;
+	size_t len;
+};
+
+static int write_whole(void *userdata, int fd)
+{
+	const struct whole *whole = userdata;
+
+	return write_full(fd, whole->text, whole->len);
+}
+
+int fl_file_write_atomic(const char *path, const char *text, size_t len, mode_t mode, struct flannel_error **ret_error)
+{
+	struct whole whole = {.text = text, .len = len};
+
+	return fl_file_replace(path, mode, write_whole, &whole, ret_error);
 }
 
 int fl_file_check_writable(const char *path, struct flannel_error **ret_error)

@@ -18,6 +18,11 @@ int fl_file_read(const char *path, size_t max, char **ret_text, size_t *ret_len,
  */
 int fl_file_write_atomic(const char *path, const char *text, size_t len, mode_t mode, struct flannel_error **ret_error);
 
+/* the same for what is not in memory as a whole: write() puts it into the file, which it does not close; 0 or negative errno */
+typedef int (*fl_file_write_fn)(void *userdata, int fd);
+int fl_file_replace(const char *path, mode_t mode, fl_file_write_fn write, void *userdata,
+		    struct flannel_error **ret_error);
+
 /* Could fl_file_write_atomic() replace path now? 0, or -EISDIR, -ENOENT, -ENOTDIR, -EACCES, -EROFS ... Changes nothing. */
 int fl_file_check_writable(const char *path, struct flannel_error **ret_error);
 

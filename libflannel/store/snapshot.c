@@ -2,10 +2,13 @@
 #include "store/snapshot.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -38,19 +41,7 @@ static struct json_object *make_lease(struct flannel_lease *lease)
 	return FL_TAKE(object);
 }
 
-/* the peers; NULL without memory */
-static struct json_object *make_peers(const struct fl_snapshot *snapshot)
-{
-	FL_CLEANUP(fl_json_unrefp) struct json_object *peers = fl_json_array();
-
-	for (size_t i = 0; peers && i < snapshot->n_peers; i++) {
-		if (fl_json_append(peers, make_lease(snapshot->peers[i])) < 0)
-			return NULL;
-	}
-	return FL_TAKE(peers);
-}
-
-/* all but the checksum; NULL without memory */
+/* all but the checksum and the peers; NULL without memory */
 static struct json_object *make_body(const struct fl_snapshot *snapshot)
 {
 	FL_CLEANUP(fl_json_unrefp) struct json_object *body = fl_json_object();
@@ -62,28 +53,80 @@ static struct json_object *make_body(const struct fl_snapshot *snapshot)
 		return NULL;
 	if (snapshot->own && fl_json_add(body, "Own", make_lease(snapshot->own)) < 0)
 		return NULL;
-	if (fl_json_add(body, "Peers", make_peers(snapshot)) < 0)
-		return NULL;
 	return FL_TAKE(body);
+}
+
+/* where a snapshot goes, and the checksum of what has gone there; false: it could not */
+struct sink {
+	FILE *stream;
+	uint64_t checksum;
+	bool is_whole;
+};
+
+/* writes bytes that the checksum counts */
+static void put(struct sink *sink, const char *bytes, size_t len)
+{
+	sink->checksum = fl_hash(sink->checksum, bytes, len);
+	if (fwrite(bytes, 1, len, sink->stream) != len)
+		sink->is_whole = false;
+}
+
+/* writes an object, without as many of its first and last bytes; takes it over */
+static void put_object(struct sink *sink, struct json_object *object, size_t n_cut)
+{
+	FL_CLEANUP(fl_json_unrefp) struct json_object *taken = object;
+	FL_CLEANUP(fl_freep) char *json = taken ? fl_json_format(taken) : NULL;
+
+	if (json)
+		put(sink, json + n_cut, strlen(json) - 2 * n_cut);
+	else
+		sink->is_whole = false;
+}
+
+/* writes where the checksum belongs */
+static void put_head(struct sink *sink)
+{
+	if (fprintf(sink->stream, HEAD_FORMAT, sink->checksum) != HEAD_LEN)
+		sink->is_whole = false;
+}
+
+/*
+ * Writes everything, peer by peer, each on a line of its own: one object with all of them would take ten times the room of the text. The
+ * checksum is still to come.
+ */
+static bool put_all(struct sink *sink, const struct fl_snapshot *snapshot)
+{
+	sink->checksum = 0;
+	sink->is_whole = true;
+	put_head(sink);
+	sink->checksum = FL_HASH_INIT;
+	put_object(sink, make_body(snapshot), 1);
+	put(sink, ",\"Peers\":[", 10);
+	for (size_t i = 0; i < snapshot->n_peers && sink->is_whole; i++) {
+		put(sink, i ? ",\n" : "\n", i ? 2 : 1);
+		put_object(sink, make_lease(snapshot->peers[i]), 0);
+	}
+	put(sink, "]}\n", 3);
+	return sink->is_whole;
 }
 
 int fl_snapshot_format(const struct fl_snapshot *snapshot, char **ret_text, size_t *ret_len,
 		       struct flannel_error **ret_error)
 {
-	FL_CLEANUP(fl_json_unrefp) struct json_object *body = make_body(snapshot);
-	FL_CLEANUP(fl_freep) char *json = body ? fl_json_format(body) : NULL;
-	char *text = NULL;
-	int n;
+	FL_CLEANUP(fl_freep) char *text = NULL;
+	size_t len = 0;
+	struct sink sink = {.stream = open_memstream(&text, &len)};
+	bool is_whole = sink.stream && put_all(&sink, snapshot);
+	char head[HEAD_LEN + 1];
 
-	if (!json)
+	if (sink.stream && fclose(sink.stream) != 0)
+		is_whole = false;
+	if (!is_whole)
 		return fl_error_oom(ret_error);
-	/* the bytes of the body behind its brace, and the end of the line */
-	n = asprintf(&text, HEAD_FORMAT "%s\n", fl_hash(fl_hash(FL_HASH_INIT, json + 1, strlen(json + 1)), "\n", 1),
-		     json + 1);
-	if (n < 0)
-		return fl_error_oom(ret_error);
-	*ret_text = text;
-	*ret_len = (size_t)n;
+	(void)snprintf(head, sizeof(head), HEAD_FORMAT, sink.checksum);
+	memcpy(text, head, HEAD_LEN);
+	*ret_text = FL_TAKE(text);
+	*ret_len = len;
 	return 0;
 }
 
@@ -227,13 +270,35 @@ int fl_snapshot_read(const char *path, struct fl_snapshot **ret_snapshot, struct
 	return r < 0 ? r : fl_snapshot_parse(text, len, path, ret_snapshot, ret_error);
 }
 
+/* writes a snapshot into a file, the checksum last */
+static int write_into(void *userdata, int fd)
+{
+	const struct fl_snapshot *snapshot = userdata;
+	int own_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	struct sink sink = {.stream = own_fd < 0 ? NULL : fdopen(own_fd, "w")};
+	int r = 0;
+
+	if (!sink.stream) {
+		r = -errno;
+		if (own_fd >= 0)
+			close(own_fd);
+		return r;
+	}
+	errno = 0;
+	if (put_all(&sink, snapshot) && fseeko(sink.stream, 0, SEEK_SET) == 0)
+		put_head(&sink);
+	else
+		sink.is_whole = false;
+	if (!sink.is_whole)
+		r = errno ? -errno : -ENOMEM;
+	if (fclose(sink.stream) != 0 && r == 0)
+		r = -errno;
+	return r;
+}
+
 int fl_snapshot_write(const struct fl_snapshot *snapshot, const char *path, struct flannel_error **ret_error)
 {
-	FL_CLEANUP(fl_freep) char *text = NULL;
-	size_t len;
-	int r = fl_snapshot_format(snapshot, &text, &len, ret_error);
-
-	return r < 0 ? r : fl_file_write_atomic(path, text, len, 0600, ret_error);
+	return fl_file_replace(path, 0600, write_into, (void *)snapshot, ret_error);
 }
 
 struct fl_snapshot *fl_snapshot_free(struct fl_snapshot *snapshot)

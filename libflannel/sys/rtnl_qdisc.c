@@ -311,7 +311,7 @@ static int take_filter(void *userdata, const struct nlmsghdr *header)
 	struct nlattr *tb[TCA_MAX + 1];
 	struct tcmsg message;
 	bool is_table = false;
-	uint32_t ifindex;
+	uint32_t ifindex = 0;
 	int r = parse_tc(header, &message, tb);
 
 	if (r < 0 || !tb[TCA_OPTIONS])
