@@ -13,6 +13,7 @@
 #include "engine/event.h"
 #include "engine/node_former.h"
 #include "engine/reconcile_state.h"
+#include "sys/nft_message.h"
 #include "sys/nft_monitor.h"
 
 #define AREA "nft"
@@ -424,6 +425,22 @@ static int watch(struct flannel_node *node, struct flannel_error **ret_error)
 	return 0;
 }
 
+/* a family that is not in use: its table is from another configuration, or of flannel's, which makes both always; it goes, if it is there */
+static void unwant_table(struct fl_node_rules *rules, int family, const char *name)
+{
+	struct fl_nft_table table;
+	struct fl_nft_place place;
+	struct fl_rtnl *netfilter;
+
+	fl_masquerade_table_init(&table, family);
+	table.name = name;
+	place = (struct fl_nft_place){.family = table.family, .table = name};
+	/* where nothing can be asked about the family there is nothing of it either */
+	if (fl_context_get_netfilter(rules->node->context, &netfilter, NULL) >= 0 &&
+	    fl_nft_has_table(netfilter, &place, NULL) > 0)
+		rules->tables[rules->n_tables++] = table;
+}
+
 /* one table for each family that is in use */
 static void want_tables(struct fl_node_rules *rules, const struct fl_subnet_choice *subnets)
 {
@@ -437,8 +454,10 @@ static void want_tables(struct fl_node_rules *rules, const struct fl_subnet_choi
 	for (size_t i = 0; i < FL_N_ELEMENTS(families); i++) {
 		struct flannel_masquerade_options options = {.size = sizeof(options), .flags = rules->node->masquerade};
 
-		if (flannel_netconf_get_network(netconf, families[i], &options.network) <= 0)
+		if (flannel_netconf_get_network(netconf, families[i], &options.network) <= 0) {
+			unwant_table(rules, families[i], rules->names[i]);
 			continue;
+		}
 		options.subnet = *own[i];
 		options.table = *rules->node->instance ? rules->names[i] : NULL;
 		fl_masquerade_want(&options, &rules->tables[rules->n_tables++]);
