@@ -14,6 +14,7 @@
 #include "domain/pattern.h"
 #include "domain/subnet_file.h"
 #include "engine/event.h"
+#include "sys/nft.h"
 
 #define SUBNET_FILE "/run/flannel/subnet.env"
 #define SUBNET_FILE_MAX 65536
@@ -347,6 +348,7 @@ static int read_subnet_file(struct flannel_node *node, struct fl_subnet_choice *
 int flannel_node_start(struct flannel_node *node, struct flannel_error **ret_error)
 {
 	struct fl_request_options options = {0};
+	struct fl_nft *nft;
 	int r = 0;
 
 	if (!node)
@@ -369,6 +371,9 @@ int flannel_node_start(struct flannel_node *node, struct flannel_error **ret_err
 		return r;
 	node->context->has_node = true;
 	node->state = FLANNEL_NODE_CONFIG;
+	/* it loads while the store is asked; what is wrong with it is told once rules are to be set */
+	if (node->masquerade && fl_context_get_nft(node->context, &nft, NULL) >= 0)
+		fl_nft_prepare(nft);
 	return 0;
 }
 
