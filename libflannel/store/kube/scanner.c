@@ -255,17 +255,39 @@ static int feed_string(struct fl_kube_scanner *scanner, const char *bytes, size_
 	return keep(scanner, bytes + start, end - start);
 }
 
+/* passes over a string that begins here, or notes that it goes on where what came ends: where it, or that, ends */
+static size_t skip_string(struct fl_kube_scanner *scanner, const char *bytes, size_t len, size_t at)
+{
+	bool is_escaped = false;
+
+	for (at++; at < len; at++) {
+		if (is_escaped) {
+			is_escaped = false;
+			continue;
+		}
+		at += plain_len(bytes + at, len - at);
+		if (at == len)
+			break;
+		if (bytes[at] == '"')
+			return at + 1;
+		is_escaped = true;
+	}
+	scanner->is_in_string = true;
+	scanner->is_escaped = is_escaped;
+	scanner->is_key = false;
+	return len;
+}
+
 /*
- * Passes over what is inside of a value that is left out, up to a string or to where something opens or closes: nothing else there tells
- * where the value ends.
+ * Passes over what is inside of a value that is left out, up to where something opens or closes: nothing else there tells where the value
+ * ends. Most of what comes is there, so it is done in one go.
  */
-static void skip(const struct fl_kube_scanner *scanner, const char *bytes, size_t len, size_t *at)
+static void skip(struct fl_kube_scanner *scanner, const char *bytes, size_t len, size_t *at)
 {
 	if (!scanner->skip_depth || scanner->depth <= scanner->skip_depth || scanner->is_in_string)
 		return;
-	while (*at < len && bytes[*at] != '"' && bytes[*at] != '{' && bytes[*at] != '}' && bytes[*at] != '[' &&
-	       bytes[*at] != ']')
-		(*at)++;
+	while (*at < len && bytes[*at] != '{' && bytes[*at] != '}' && bytes[*at] != '[' && bytes[*at] != ']')
+		*at = bytes[*at] == '"' ? skip_string(scanner, bytes, len, *at) : *at + 1;
 }
 
 int fl_kube_scanner_feed(struct fl_kube_scanner *scanner, const char *bytes, size_t len)
