@@ -230,52 +230,35 @@ static size_t plain_len(const char *bytes, size_t len)
 	return n;
 }
 
-/* the bytes of a string up to its end, or to the end of what came; *at moves behind them */
-static int feed_string(struct fl_kube_scanner *scanner, const char *bytes, size_t len, size_t *at)
+/* where the string that is being read ends, which is noted, or what came: the byte behind it */
+static size_t pass_string(struct fl_kube_scanner *scanner, const char *bytes, size_t len, size_t at)
 {
-	size_t start = *at, end = start;
-
-	while (end < len && scanner->is_in_string) {
+	while (at < len && scanner->is_in_string) {
 		char c;
 
 		if (!scanner->is_escaped)
-			end += plain_len(bytes + end, len - end);
-		if (end == len)
+			at += plain_len(bytes + at, len - at);
+		if (at == len)
 			break;
-		c = bytes[end++];
+		c = bytes[at++];
 		if (scanner->is_escaped)
 			scanner->is_escaped = false;
 		else if (c == '\\')
 			scanner->is_escaped = true;
-		else if (c == '"')
+		else
 			scanner->is_in_string = false;
 	}
-	*at = end;
-	note_key(scanner, bytes + start, end - start - !scanner->is_in_string);
-	return keep(scanner, bytes + start, end - start);
+	return at;
 }
 
-/* passes over a string that begins here, or notes that it goes on where what came ends: where it, or that, ends */
-static size_t skip_string(struct fl_kube_scanner *scanner, const char *bytes, size_t len, size_t at)
+/* the bytes of a string up to its end, or to the end of what came; *at moves behind them */
+static int feed_string(struct fl_kube_scanner *scanner, const char *bytes, size_t len, size_t *at)
 {
-	bool is_escaped = false;
+	size_t start = *at;
 
-	for (at++; at < len; at++) {
-		if (is_escaped) {
-			is_escaped = false;
-			continue;
-		}
-		at += plain_len(bytes + at, len - at);
-		if (at == len)
-			break;
-		if (bytes[at] == '"')
-			return at + 1;
-		is_escaped = true;
-	}
-	scanner->is_in_string = true;
-	scanner->is_escaped = is_escaped;
-	scanner->is_key = false;
-	return len;
+	*at = pass_string(scanner, bytes, len, start);
+	note_key(scanner, bytes + start, *at - start - !scanner->is_in_string);
+	return keep(scanner, bytes + start, *at - start);
 }
 
 /*
@@ -286,8 +269,13 @@ static void skip(struct fl_kube_scanner *scanner, const char *bytes, size_t len,
 {
 	if (!scanner->skip_depth || scanner->depth <= scanner->skip_depth || scanner->is_in_string)
 		return;
-	while (*at < len && bytes[*at] != '{' && bytes[*at] != '}' && bytes[*at] != '[' && bytes[*at] != ']')
-		*at = bytes[*at] == '"' ? skip_string(scanner, bytes, len, *at) : *at + 1;
+	while (*at < len && bytes[*at] != '{' && bytes[*at] != '}' && bytes[*at] != '[' && bytes[*at] != ']') {
+		if (bytes[(*at)++] != '"')
+			continue;
+		scanner->is_in_string = true;
+		scanner->is_key = false;
+		*at = pass_string(scanner, bytes, len, *at);
+	}
 }
 
 int fl_kube_scanner_feed(struct fl_kube_scanner *scanner, const char *bytes, size_t len)
