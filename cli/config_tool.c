@@ -55,20 +55,17 @@ static const char *value_text(struct json_object *object, const char *key)
 	return "-";
 }
 
-/* says which values become others; how many */
-static unsigned int print_differences(const struct flannel_netconf *former, const struct flannel_netconf *netconf)
+/* says which values become others */
+static void print_differences(const struct flannel_netconf *former, const struct flannel_netconf *netconf)
 {
 	CLEANUP(json_p) struct json_object *before = json_tokener_parse(flannel_netconf_get_text(former));
 	CLEANUP(json_p) struct json_object *after = json_tokener_parse(flannel_netconf_get_text(netconf));
 	const char *key;
-	unsigned int n = 0;
 
-	while ((key = flannel_netconf_get_difference(former, netconf, n))) {
-		if (json_object_is_type(before, json_type_object) && json_object_is_type(after, json_type_object))
-			(void)printf("%s: %s -> %s\n", key, value_text(before, key), value_text(after, key));
-		n++;
-	}
-	return n;
+	if (!json_object_is_type(before, json_type_object) || !json_object_is_type(after, json_type_object))
+		return;
+	for (unsigned int i = 0; (key = flannel_netconf_get_difference(former, netconf, i)); i++)
+		(void)printf("%s: %s -> %s\n", key, value_text(before, key), value_text(after, key));
 }
 
 /* is a lease one that a node would get by the configuration */
@@ -160,7 +157,7 @@ static int set(struct store_tool *tool)
 	(void)printf("stored in the %s store%s\n", flannel_store_get_name(tool->store),
 		     former_text && !former ? ", in place of one that was invalid" : "");
 	if (former)
-		(void)print_differences(former, netconf);
+		print_differences(former, netconf);
 	print_misfits(tool, netconf);
 	if (former)
 		(void)puts("Nodes that run keep what they started with: restart flanneld on each of them.");

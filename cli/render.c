@@ -10,12 +10,6 @@
 #include "cleanup.h"
 #include "table.h"
 
-/* a table that frees itself */
-static void table_p(struct table **table)
-{
-	(void)table_free(*table);
-}
-
 /* the value of a key; NULL if there is none, or object is none */
 static struct json_object *get(struct json_object *object, const char *key)
 {
@@ -267,7 +261,7 @@ static size_t peer_rank(struct json_object *peer)
 static int print_peers(struct json_object *list, FILE *stream)
 {
 	const char *const headers[] = {"PEER", "PUBLIC IP", "BACKEND", "STATE", "REASON"};
-	CLEANUP(table_p) struct table *table = NULL;
+	CLEANUP(table_freep) struct table *table = NULL;
 	int r = 0;
 
 	if (array_length(list) == 0)
@@ -315,7 +309,7 @@ static int print_verdict(struct json_object *status, bool colour, FILE *stream)
 
 int render_status(struct json_object *status, bool colour, FILE *stream)
 {
-	CLEANUP(table_p) struct table *fields = table_new(2, NULL);
+	CLEANUP(table_freep) struct table *fields = table_new(2, NULL);
 	int verdict;
 	int r;
 
@@ -352,7 +346,7 @@ static int add_lease_line(struct table *table, struct json_object *lease)
 int render_leases(struct json_object *leases, FILE *stream)
 {
 	const char *const headers[] = {"SUBNET", "PUBLIC IP", "BACKEND", "OWNER", "ENDS"};
-	CLEANUP(table_p) struct table *table = table_new(N_ELEMENTS(headers), headers);
+	CLEANUP(table_freep) struct table *table = table_new(N_ELEMENTS(headers), headers);
 	struct json_object *list = get(leases, "leases");
 	int r = table ? 0 : -ENOMEM;
 

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #include "cleanup.h"
-#include "json_builder.h"
+#include "lease_json.h"
 #include "table.h"
 
 /* a list of leases that cleans up after itself */
@@ -27,38 +27,33 @@ static void lease_p(struct flannel_lease **lease)
 	(void)flannel_lease_unref(*lease);
 }
 
-/* table_free() as a cleanup */
-static void table_p(struct table **table)
+/* what a lease has of each family, "10.244.1.0/24, fd00::/64": get says what, format writes one of the two */
+static const char *format_pair(const struct flannel_lease *lease,
+			       int (*get)(const struct flannel_lease *, int, struct flannel_prefix *),
+			       const char *(*format)(const struct flannel_prefix *, char *, size_t), char *buf,
+			       size_t size)
 {
-	*table = table_free(*table);
+	char texts[2][FLANNEL_PREFIX_STRLEN] = {"", ""};
+	struct flannel_prefix prefix;
+
+	if (get(lease, AF_INET, &prefix) == 1)
+		(void)format(&prefix, texts[0], sizeof(texts[0]));
+	if (get(lease, AF_INET6, &prefix) == 1)
+		(void)format(&prefix, texts[1], sizeof(texts[1]));
+	(void)snprintf(buf, size, "%s%s%s", texts[0], *texts[0] && *texts[1] ? ", " : "", texts[1]);
+	return buf;
 }
 
 /* "10.244.1.0/24, fd00::/64" */
 static const char *format_subnets(const struct flannel_lease *lease, char *buf, size_t size)
 {
-	char texts[2][FLANNEL_PREFIX_STRLEN] = {"", ""};
-	struct flannel_prefix prefix;
-
-	if (flannel_lease_get_subnet(lease, AF_INET, &prefix) == 1)
-		(void)flannel_prefix_format(&prefix, texts[0], sizeof(texts[0]));
-	if (flannel_lease_get_subnet(lease, AF_INET6, &prefix) == 1)
-		(void)flannel_prefix_format(&prefix, texts[1], sizeof(texts[1]));
-	(void)snprintf(buf, size, "%s%s%s", texts[0], *texts[0] && *texts[1] ? ", " : "", texts[1]);
-	return buf;
+	return format_pair(lease, flannel_lease_get_subnet, flannel_prefix_format, buf, size);
 }
 
 /* "192.0.2.1, 2001:db8::1" */
 static const char *format_addresses(const struct flannel_lease *lease, char *buf, size_t size)
 {
-	char texts[2][FLANNEL_PREFIX_STRLEN] = {"", ""};
-	struct flannel_prefix prefix;
-
-	if (flannel_lease_get_public_ip(lease, AF_INET, &prefix) == 1)
-		(void)flannel_prefix_format_address(&prefix, texts[0], sizeof(texts[0]));
-	if (flannel_lease_get_public_ip(lease, AF_INET6, &prefix) == 1)
-		(void)flannel_prefix_format_address(&prefix, texts[1], sizeof(texts[1]));
-	(void)snprintf(buf, size, "%s%s%s", texts[0], *texts[0] && *texts[1] ? ", " : "", texts[1]);
-	return buf;
+	return format_pair(lease, flannel_lease_get_public_ip, flannel_prefix_format_address, buf, size);
 }
 
 /* opens the store and lists its leases: -1 to go on, or the exit status */
@@ -78,7 +73,7 @@ static int list_leases(struct store_tool *tool, bool reading, struct lease_list 
 static int print_table(const struct lease_list *list)
 {
 	const char *const headers[] = {"SUBNET", "PUBLIC IP", "BACKEND"};
-	CLEANUP(table_p) struct table *table = table_new(N_ELEMENTS(headers), headers);
+	CLEANUP(table_freep) struct table *table = table_new(N_ELEMENTS(headers), headers);
 	int r = table ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < list->n; i++) {
@@ -95,25 +90,6 @@ static int print_table(const struct lease_list *list)
 	return r;
 }
 
-/* one reservation as JSON */
-static struct json_object *to_json(struct json_builder *builder, const struct flannel_lease *lease)
-{
-	const struct flannel_prefix none = {0};
-	struct json_object *object = json_builder_object(builder);
-	struct flannel_prefix prefix;
-
-	json_builder_prefix(builder, object, "subnet",
-			    flannel_lease_get_subnet(lease, AF_INET, &prefix) == 1 ? &prefix : &none);
-	json_builder_prefix(builder, object, "ipv6_subnet",
-			    flannel_lease_get_subnet(lease, AF_INET6, &prefix) == 1 ? &prefix : &none);
-	json_builder_address(builder, object, "public_ip",
-			     flannel_lease_get_public_ip(lease, AF_INET, &prefix) == 1 ? &prefix : &none);
-	json_builder_address(builder, object, "public_ipv6",
-			     flannel_lease_get_public_ip(lease, AF_INET6, &prefix) == 1 ? &prefix : &none);
-	json_builder_text(builder, object, "backend", flannel_lease_get_backend_type(lease));
-	return object;
-}
-
 /* the reservations as JSON */
 static int print_json(const struct lease_list *list)
 {
@@ -123,9 +99,15 @@ static int print_json(const struct lease_list *list)
 	CLEANUP_FREE char *text = NULL;
 	size_t len;
 
-	for (size_t i = 0; i < list->n; i++)
-		if (flannel_lease_get_expires_sec(list->leases[i]) == 0)
-			json_builder_append(&builder, array, to_json(&builder, list->leases[i]));
+	for (size_t i = 0; i < list->n; i++) {
+		struct json_object *reservation;
+
+		if (flannel_lease_get_expires_sec(list->leases[i]) != 0)
+			continue;
+		reservation = json_builder_object(&builder);
+		lease_json_put(&builder, reservation, list->leases[i]);
+		json_builder_append(&builder, array, reservation);
+	}
 	json_builder_put(&builder, object, "reservations", array);
 	text = json_builder_finish(&builder, object, &len);
 	if (!text)

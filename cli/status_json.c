@@ -12,6 +12,7 @@
 #include <flannel/netconf.h>
 
 #include "json_builder.h"
+#include "lease_json.h"
 
 /* words of enum status_health */
 static const char *const health_words[] = {"ok", "degraded", "not-ready", "failed"};
@@ -193,26 +194,6 @@ static void put_error(struct json_builder *builder, struct json_object *parent, 
 	json_builder_put(builder, parent, key, object);
 }
 
-/* subnets and public addresses of a lease, as far as it has them */
-static void put_lease_addresses(struct json_builder *builder, struct json_object *object,
-				const struct flannel_lease *lease)
-{
-	struct flannel_prefix subnet = {0};
-	struct flannel_prefix subnet6 = {0};
-	struct flannel_prefix ip = {0};
-	struct flannel_prefix ip6 = {0};
-
-	(void)flannel_lease_get_subnet(lease, AF_INET, &subnet);
-	(void)flannel_lease_get_subnet(lease, AF_INET6, &subnet6);
-	(void)flannel_lease_get_public_ip(lease, AF_INET, &ip);
-	(void)flannel_lease_get_public_ip(lease, AF_INET6, &ip6);
-	json_builder_prefix(builder, object, "subnet", &subnet);
-	json_builder_prefix(builder, object, "ipv6_subnet", &subnet6);
-	json_builder_address(builder, object, "public_ip", &ip);
-	json_builder_address(builder, object, "public_ipv6", &ip6);
-	json_builder_text(builder, object, "backend", flannel_lease_get_backend_type(lease));
-}
-
 /* when a lease ends; both null for a reservation */
 static void put_lease_end(struct json_builder *builder, struct json_object *object, const struct flannel_lease *lease)
 {
@@ -232,7 +213,7 @@ static void put_own_lease(struct json_builder *builder, struct json_object *pare
 
 	if (lease) {
 		object = json_builder_object(builder);
-		put_lease_addresses(builder, object, lease);
+		lease_json_put(builder, object, lease);
 		put_lease_end(builder, object, lease);
 	}
 	json_builder_put(builder, parent, "lease", object);
@@ -308,7 +289,7 @@ static struct json_object *make_peer(struct json_builder *builder, const struct 
 	const char *state = peer->ignored ? "ignored" : peer->n_failed ? "failed" : "ok";
 	const char *reason = peer->ignored ? peer->ignored : flannel_error_get_message(peer->error);
 
-	put_lease_addresses(builder, object, peer->lease);
+	lease_json_put(builder, object, peer->lease);
 	json_builder_text(builder, object, "state", state);
 	json_builder_int(builder, object, "objects", peer->n_objects);
 	json_builder_int(builder, object, "objects_failed", peer->n_failed);
@@ -430,7 +411,7 @@ static struct json_object *make_lease(struct json_builder *builder, const struct
 {
 	struct json_object *object = json_builder_object(builder);
 
-	put_lease_addresses(builder, object, lease);
+	lease_json_put(builder, object, lease);
 	put_backend_data(builder, object, "backend_data", lease, AF_INET);
 	put_backend_data(builder, object, "backend_v6_data", lease, AF_INET6);
 	put_lease_end(builder, object, lease);

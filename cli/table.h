@@ -15,6 +15,12 @@ struct table *table_new(size_t n_columns, const char *const *headers);
 /* NULL is borne; always NULL */
 struct table *table_free(struct table *table);
 
+/* the same as a cleanup */
+static inline void table_freep(struct table **table)
+{
+	*table = table_free(*table);
+}
+
 /* n_columns cells, copied; NULL or "" shows as "-". 0 or -ENOMEM */
 int table_add(struct table *table, const char *const *cells);
 
