@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "engine/event.h"
-#include "engine/reconcile.h"
+#include "engine/reconcile/reconcile.h"
 #include "sys/netns.h"
 #include "sys/sysctl.h"
 

@@ -9,7 +9,7 @@
 
 #include "base/loop.h"
 #include "engine/context.h"
-#include "engine/pod.h"
+#include "engine/pod/pod.h"
 #include "sandbox.h"
 #include "sys/sysctl.h"
 

@@ -4,8 +4,8 @@
 
 #include <criterion/criterion.h>
 
-#include "engine/node.h"
-#include "engine/reconcile_state.h"
+#include "engine/node/node.h"
+#include "engine/reconcile/reconcile_state.h"
 #include "node_lab.h"
 
 #define ROUTES "ip -j route show proto 241 | jq -r '.[] | .dst + \" \" + .gateway + \" \" + .dev'"

@@ -9,7 +9,7 @@
 
 #include <flannel/route.h>
 
-#include "engine/reconcile_state.h"
+#include "engine/reconcile/reconcile_state.h"
 #include "sandbox.h"
 #include "sys/rtnl_route.h"
 

@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 
 #include "fake_store.h"
-#include "engine/request_state.h"
+#include "engine/lease/request_state.h"
 
 static void tell(struct bench *bench, int type)
 {

@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 
 #include "fake_store.h"
-#include "engine/request_state.h"
+#include "engine/lease/request_state.h"
 
 #define OLD_IP FAKE_IP
 #define NEW_IP "192.0.2.11"

@@ -4,7 +4,7 @@
 
 #include <criterion/criterion.h>
 
-#include "engine/store.h"
+#include "engine/store/store.h"
 #include "fake_store.h"
 
 /* tells what this node is given, by a lease's key; NULL: nothing yet */

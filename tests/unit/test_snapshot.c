@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "engine/request.h"
+#include "engine/lease/request.h"
 #include "fake_store.h"
 #include "store/identity.h"
 #include "store/snapshot.h"

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FL_ENGINE_REQUEST_STATE_H
+#define FL_ENGINE_REQUEST_STATE_H
+
+/* The inside of a lease request, shared by its files: request.c (life, configuration), request_acquire.c (steps to the
+ * lease and its renewal), request_leases.c (whose leases the store has), request_restore.c (the lease of an earlier run), request_self.c (stores that choose for us). */
+
+#include "engine/lease/request.h"
+
+enum fl_request_step {
+	STEP_CONFIG,    /* waits for the configuration */
+	STEP_SNAPSHOT,  /* waits for the first full list of leases */
+	STEP_ACQUIRING, /* a create, update or remove on the way to the lease runs */
+	STEP_HELD,
+	STEP_RENEWING,
+	STEP_RELEASING,
+	STEP_OBSERVING, /* knows the peers, and wants no lease */
+	STEP_ENDED
+};
+
+/* so many moves in a row may still be on their way through the store */
+#define FL_FORMER_MAX 4
+
+/* addresses that the node had before: its lease may still be told with them */
+struct fl_former_addresses {
+	struct flannel_prefix public_ip, public_ip6;
+};
+
+struct flannel_request {
+	struct flannel_context *context;
+	struct flannel_store *store;
+	struct fl_request_options options;
+	fl_request_fn fn;
+	void *userdata;
+
+	enum fl_request_step step;
+	uint64_t pending;               /* number of the store request that runs; 0: none */
+	struct flannel_lease *removing; /* the pending request removes this lease, which does not fit */
+	struct fl_source *timer;
+	uint32_t n_failures;
+
+	struct flannel_netconf *netconf;
+	char *other_config; /* what the store has in its place since it began; NULL: nothing else */
+	struct flannel_prefix public_ip, public_ip6;
+	struct fl_former_addresses former[FL_FORMER_MAX];
+	bool had_lease; /* it held one before: what others have with the same address is not taken over any more */
+	unsigned int n_moves; /* how often the addresses changed */
+	bool is_outdated;     /* the identity has changed since the lease was sent to the store */
+	bool displaces; /* it changed while a lease was held: that one takes the place of others with the new addresses */
+	char *backend_type, *backend_data, *backend_v6_data;
+
+	/* what the store gives this node, if it is one that does; NULL: the node chooses */
+	struct flannel_lease *self;
+	struct flannel_prefix self_ip, self_ip6;
+
+	struct flannel_lease *lease;    /* held, or being written */
+	struct flannel_lease *renewal;  /* what is written over the held one */
+	struct flannel_lease *restored; /* counts as held until the store has told better */
+	bool is_restored;
+	struct fl_peers peers;
+	struct fl_peers own; /* leases that the store has for this node's address: at most one, or a leftover */
+	struct flannel_error *config_error; /* what is wrong with the configuration in the store */
+	bool is_watching;  /* the store was asked to tell of changes while there was no configuration */
+	bool is_listening; /* the list that was asked for last has begun; what came before belongs to an older one */
+	bool has_snapshot;
+	uint32_t generation;
+};
+
+/* tells the user; the result matters for CONFIG only */
+int fl_request_report(struct flannel_request *request, enum fl_request_report what, struct flannel_lease *lease,
+		      struct fl_peer *peer, struct flannel_error *error, struct flannel_error **ret_error);
+
+/* a failure: retried with back-off if that makes sense, else the end of the request */
+void fl_request_fail(struct flannel_request *request, struct flannel_error *error);
+
+/* a configuration that came: is it just the one that was restored, so that nothing changes */
+bool fl_request_confirms_config(const struct flannel_request *request, const struct flannel_netconf *netconf);
+
+/* the restored lease counts no longer: reported as LOST unless by_now, which may be NULL, has the same subnets */
+void fl_request_end_restored(struct flannel_request *request, const struct flannel_lease *by_now);
+
+/* the peers are known, and more is not wanted */
+void fl_request_observe(struct flannel_request *request);
+
+/* another node has a lease: if it has the restored one's subnets, that one is lost */
+void fl_request_note_taken(struct flannel_request *request, const struct flannel_lease *lease);
+
+/* does whatever is next, unless an answer is waited for */
+void fl_request_proceed(struct flannel_request *request);
+
+/* asks for the configuration; the answer or the timer leads on */
+void fl_request_ask_config(struct flannel_request *request);
+
+/* the own lease is gone: tell, and get it back, the same subnet first */
+void fl_request_lose(struct flannel_request *request);
+
+/* the store's answer to a create, update or remove */
+void fl_request_take_reply(struct flannel_request *request, const struct flannel_store_message *message);
+
+/* the subnets of a lease */
+struct fl_subnet_choice fl_request_subnets_of(const struct flannel_lease *lease);
+
+/* the store tells what this node is given */
+void fl_request_note_self(struct flannel_request *request, const struct flannel_store_message *message);
+
+/* The given subnets of the families that are enabled: 1, 0 if the node is to choose, -ERANGE if they are not in the network */
+int fl_request_use_self(const struct flannel_request *request, struct fl_subnet_choice *ret_choice,
+			struct flannel_error **ret_error);
+
+/* asks the store to remove the held lease */
+int fl_request_send_release(struct flannel_request *request, struct flannel_error **ret_error);
+
+/* what the store tells of leases */
+/* the node has other addresses: whose leases are whose is decided again */
+void fl_request_sort_leases(struct flannel_request *request);
+/* does a lease belong to this node: a public address in common */
+bool fl_request_is_own(const struct flannel_request *request, const struct flannel_lease *lease);
+/* another node's lease is new or changed */
+void fl_request_note_peer(struct flannel_request *request, struct flannel_lease *lease);
+void fl_request_note_own(struct flannel_request *request, struct flannel_lease *lease);
+void fl_request_note_lease(struct flannel_request *request, struct flannel_lease *lease);
+void fl_request_note_removed(struct flannel_request *request, struct flannel_lease *lease);
+void fl_request_end_snapshot(struct flannel_request *request);
+
+/* the store has no such lease for this node, whatever it told before */
+void fl_request_forget_own(struct flannel_request *request, const struct flannel_lease *lease);
+
+#endif
