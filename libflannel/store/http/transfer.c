@@ -12,9 +12,12 @@
 #define KEEPALIVE_IDLE_SEC 30L
 #define KEEPALIVE_INTERVAL_SEC 10L
 
-/* the same where unanswered_ms is given: the look must come first */
-#define KEEPALIVE_QUICK_IDLE_SEC 10L
-#define KEEPALIVE_QUICK_INTERVAL_SEC 5L
+/*
+ * The same where unanswered_ms is given: the look must come first. It is the kernel's, on both ends, and wakes nobody. What a server sends into
+ * a network that drops it comes again after twice the time each try: after three seconds it is quicker to connect anew.
+ */
+#define KEEPALIVE_QUICK_IDLE_SEC 2L
+#define KEEPALIVE_QUICK_INTERVAL_SEC 1L
 
 #define RECEIVE_SIZE 65536L
 #define SEND_SIZE 16384L

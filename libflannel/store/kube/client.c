@@ -8,10 +8,10 @@
 #include "store/http/transport.h"
 
 #define CONNECT_MS 10000
-#define TCP_MS 1500
+#define TCP_MS 1250 /* the kernel tries twice, at once and a second later */
 #define ANSWER_MS 10000
 #define WATCH_MS 75000
-#define UNANSWERED_MS 20000
+#define UNANSWERED_MS 2800
 
 /* an error's body may repeat what was sent; more of it is not read */
 #define BODY_MAX ((size_t)64 * 1024)
