@@ -4,7 +4,7 @@
 
 #include <criterion/criterion.h>
 
-#include "engine/node/node.h"
+#include "engine/node/node_state.h"
 #include "engine/reconcile/reconcile_state.h"
 #include "node_lab.h"
 
@@ -357,9 +357,9 @@ Test(node_underlay, public_address_is_no_longer_the_interfaces)
 /* the entry of the only peer's route */
 static struct fl_entry *only_entry(const struct lab *lab)
 {
-	const struct fl_node_peer *record = fl_request_get_peers(lab->node->request)->peers[0]->data;
+	const struct fl_node_peer *peer = fl_request_get_peers(lab->node->request)->peers[0]->data;
 
-	return (struct fl_entry *)fl_reconciler_entries_of(lab->node->reconciler, &record->owner);
+	return (struct fl_entry *)fl_reconciler_entries_of(lab->node->scope.reconciler, &peer->record.owner);
 }
 
 /* a gateway that was no neighbour becomes one: by an address, or just by a route. The peer's route is set at once. */
@@ -396,7 +396,7 @@ Test(node_underlay, news_are_lost)
 
 	start(&lab, LAB_CONFIG);
 	lab_start_ready(&lab);
-	cr_assert_eq(setsockopt(fl_monitor_get_fd(lab.node->reconciler->monitor), SOL_SOCKET, SO_RCVBUF, &tiny,
+	cr_assert_eq(setsockopt(fl_monitor_get_fd(lab.node->scope.reconciler->monitor), SOL_SOCKET, SO_RCVBUF, &tiny,
 				sizeof(tiny)),
 		     0);
 	sandbox_run("ip link add other type veth peer name other2 && ip link set other up && "

@@ -16,27 +16,27 @@ static struct fl_nft_table_name table_of(const struct fl_iptables_chain *chain, 
 }
 
 /* Is acceptance by a table of ours not enough: does this one drop the rest, and is traffic to be forwarded. 1, 0, negative */
-static int needs_acceptance(const struct flannel_node *node, struct fl_former *former,
+static int needs_acceptance(const struct fl_node_scope *scope, unsigned int masquerade, struct fl_former *former,
 			    const struct fl_iptables_chain *chain, int family, struct flannel_prefix *ret_network,
 			    struct flannel_error **ret_error)
 {
 	const struct fl_nft_table_name filter = table_of(chain, family);
 	const struct fl_nft_place place = {.family = filter.family, .table = filter.name};
 
-	if (!(node->masquerade & FLANNEL_MASQUERADE_FORWARD) ||
-	    flannel_netconf_get_network(fl_request_get_netconf(node->request), family, ret_network) <= 0)
+	if (!(masquerade & FLANNEL_MASQUERADE_FORWARD) ||
+	    flannel_netconf_get_network(scope->facts.netconf, family, ret_network) <= 0)
 		return 0;
 	return fl_nft_chain_drops(former->netfilter, &place, chain->hooked, ret_error);
 }
 
 /* the chain that accepts: set where it is needed, gone where not */
-static int mark_forward(const struct flannel_node *node, struct fl_former *former, int family,
-			struct flannel_error **ret_error)
+static int mark_forward(const struct fl_node_scope *scope, unsigned int masquerade, struct fl_former *former,
+			int family, struct flannel_error **ret_error)
 {
-	const struct fl_iptables_chain chain = fl_iptables_forward(node->instance);
+	const struct fl_iptables_chain chain = fl_iptables_forward(scope->instance);
 	const struct fl_nft_table_name filter = table_of(&chain, family);
 	struct flannel_prefix network = {0};
-	int r = needs_acceptance(node, former, &chain, family, &network, ret_error);
+	int r = needs_acceptance(scope, masquerade, former, &chain, family, &network, ret_error);
 
 	if (r == 0)
 		return fl_former_take_marked(former, &filter, chain.name, chain.comment, ret_error);
@@ -48,7 +48,8 @@ static int mark_forward(const struct flannel_node *node, struct fl_former *forme
 	return fl_iptables_accept(former->commands, &chain, &network, r > 0) < 0 ? fl_error_oom(ret_error) : 0;
 }
 
-int fl_node_former_mark(const struct flannel_node *node, struct fl_former *former, struct flannel_error **ret_error)
+int fl_node_former_mark(const struct fl_node_scope *scope, unsigned int masquerade, struct fl_former *former,
+			struct flannel_error **ret_error)
 {
 	const struct fl_iptables_chain chain = fl_iptables_masquerade();
 	int r = 0;
@@ -58,24 +59,24 @@ int fl_node_former_mark(const struct flannel_node *node, struct fl_former *forme
 
 		r = fl_former_take_marked(former, &nat, chain.name, chain.comment, ret_error);
 		if (r >= 0)
-			r = mark_forward(node, former, families[i], ret_error);
+			r = mark_forward(scope, masquerade, former, families[i], ret_error);
 	}
 	return r;
 }
 
 /* one chain in one family */
-static void warn_of(const struct flannel_node *node, const struct fl_iptables_chain *chain, int family)
+static void warn_of(const struct fl_node_scope *scope, const struct fl_iptables_chain *chain, int family)
 {
 	const char *program = family == AF_INET6 ? "ip6tables-legacy" : "iptables-legacy";
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
-	int r = fl_xtables_has_chain(node->context->netns_fd, node->context->single_threaded, family, chain->table,
+	int r = fl_xtables_has_chain(scope->context->netns_fd, scope->context->single_threaded, family, chain->table,
 				     chain->name, &error);
 
 	if (r < 0)
-		fl_log(&node->context->log, FLANNEL_LOG_INFO, "nft", "rules of %s unknown: %s", program,
+		fl_log(&scope->context->log, FLANNEL_LOG_INFO, "nft", "rules of %s unknown: %s", program,
 		       flannel_error_get_message(error));
 	if (r > 0)
-		fl_log(&node->context->log, FLANNEL_LOG_WARNING, "nft",
+		fl_log(&scope->context->log, FLANNEL_LOG_WARNING, "nft",
 		       "flannel's former rules are still in force beside the new ones, in iptables-legacy, which is "
 		       "not touched; "
 		       "remove them with: %s -t %s -D %s -m comment --comment \"%s\" -j %s; %s -t %s -F %s; %s -t %s "
@@ -84,12 +85,12 @@ static void warn_of(const struct flannel_node *node, const struct fl_iptables_ch
 		       chain->name, program, chain->table, chain->name);
 }
 
-void fl_node_former_warn(const struct flannel_node *node)
+void fl_node_former_warn(const struct fl_node_scope *scope)
 {
 	const struct fl_iptables_chain masquerade = fl_iptables_masquerade(), forward = fl_iptables_forward("");
 
 	for (size_t i = 0; i < FL_N_ELEMENTS(families); i++) {
-		warn_of(node, &masquerade, families[i]);
-		warn_of(node, &forward, families[i]);
+		warn_of(scope, &masquerade, families[i]);
+		warn_of(scope, &forward, families[i]);
 	}
 }

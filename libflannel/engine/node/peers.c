@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "engine/node/node.h"
+#include "engine/node/peers.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -8,75 +8,65 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "engine/event.h"
 #include "sys/rtnl_route.h"
 
-/* what happens to a peer's objects becomes an event of the node */
+/* what happens to a peer's objects becomes an event; also what its owners are known by */
 static void on_report(struct fl_owner *owner, enum fl_report report, const struct fl_object *object,
 		      struct flannel_error *error)
 {
-	struct fl_node_peer *peer = (struct fl_node_peer *)((char *)owner - offsetof(struct fl_node_peer, owner));
-	struct flannel_node *node = peer->node;
-	char text[FL_OBJECT_STRLEN];
-
-	if (report == FL_REPORT_REPAIRED)
-		fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_REPAIRED, NULL, NULL, "%s",
-			      fl_object_format(object, text, sizeof(text)));
-	else
-		fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_OBJECT_FAILED, NULL, error, "%s",
-			      flannel_error_get_message(error));
-	if (peer == &node->own)
-		fl_node_note_health(node);
+	fl_node_record_report(owner, report, object, error);
 }
 
-void fl_node_record_init(struct flannel_node *node, struct fl_node_peer *record)
+/* the peer that an owner is; NULL if it is none */
+static struct fl_node_peer *peer_of(struct fl_owner *owner)
 {
-	record->owner.report = on_report;
-	record->node = node;
+	if (!owner || owner->report != on_report)
+		return NULL;
+	return (struct fl_node_peer *)((char *)fl_node_record_of(owner) - offsetof(struct fl_node_peer, record));
 }
 
-/* the node's record of a peer, made at the first call; NULL without memory */
-static struct fl_node_peer *get_record(struct flannel_node *node, struct fl_peer *peer)
+/* what is kept for a peer, made at the first call; NULL without memory */
+static struct fl_node_peer *get(struct fl_node_peers *peers, struct fl_peer *of)
 {
-	struct fl_node_peer *record = peer->data;
+	struct fl_node_peer *peer = of->data;
 
-	if (!record) {
-		record = calloc(1, sizeof(*record));
-		if (!record)
+	if (!peer) {
+		peer = calloc(1, sizeof(*peer));
+		if (!peer)
 			return NULL;
-		fl_node_record_init(node, record);
-		peer->data = record;
+		peer->record = (struct fl_node_record){.owner = {.report = on_report}, .scope = peers->scope};
+		peer->all = peers;
+		of->data = peer;
 	}
-	record->peer = peer;
-	return record;
+	peer->peer = of;
+	return peer;
 }
 
 /* notes why nothing could be wanted for a peer; told once for each new reason */
-static void set_error(struct fl_node_peer *record, struct flannel_error *error)
+static void set_error(struct fl_node_peer *peer, struct flannel_error *error)
 {
-	struct flannel_node *node = record->node;
 	const char *message = flannel_error_get_message(error);
-	bool is_new = error && strcmp(flannel_error_get_message(record->error), message) != 0;
+	bool is_new = error && strcmp(flannel_error_get_message(peer->error), message) != 0;
 
 	flannel_error_ref(error);
-	flannel_error_unref(record->error);
-	record->error = error;
+	flannel_error_unref(peer->error);
+	peer->error = error;
 	if (is_new)
-		fl_event_emit(node->context, node, node->userdata, FLANNEL_EVENT_OBJECT_FAILED, NULL, error, "%s",
-			      message);
+		fl_node_emit(peer->all->scope, FLANNEL_EVENT_OBJECT_FAILED, NULL, error, "%s", message);
 }
 
 /* finds out whether a peer is on-link, if the backend asks for that; a peer without a route is not */
-static void ask_for_on_link(struct flannel_node *node, const struct flannel_lease *lease)
+static void ask_for_on_link(const struct fl_node_scope *scope, const struct flannel_lease *lease,
+			    struct fl_backend_facts *facts)
 {
 	const int families[] = {AF_INET, AF_INET6};
 	struct fl_rtnl *rtnl;
 
-	if (!node->backend->asks_for_on_link || !node->backend->asks_for_on_link(&node->facts) ||
-	    fl_context_get_rtnl(node->context, &rtnl, NULL) < 0)
+	if (!scope->backend->asks_for_on_link || !scope->backend->asks_for_on_link(facts) ||
+	    fl_context_get_rtnl(scope->context, &rtnl, NULL) < 0)
 		return;
 	for (size_t i = 0; i < FL_N_ELEMENTS(families); i++) {
-		bool *on_link = families[i] == AF_INET ? &node->facts.on_link : &node->facts.on_link6;
+		bool *on_link = families[i] == AF_INET ? &facts->on_link : &facts->on_link6;
 		struct fl_route_lookup lookup;
 		struct flannel_prefix address;
 
@@ -86,24 +76,25 @@ static void ask_for_on_link(struct flannel_node *node, const struct flannel_leas
 }
 
 /* asks the backend; a peer that it cannot serve wants nothing and says why, as an error or as .ignored */
-static int want_objects(struct fl_node_peer *record, struct fl_object objects[FL_PEER_OBJECTS_MAX],
+static int want_objects(struct fl_node_peer *peer, struct fl_object objects[FL_PEER_OBJECTS_MAX],
 			struct flannel_error **ret_error)
 {
-	struct flannel_node *node = record->node;
+	const struct fl_node_scope *scope = peer->all->scope;
+	struct fl_backend_facts facts = scope->facts;
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 	int n;
 
-	record->ignored = NULL;
-	if (strcmp(flannel_lease_get_backend_type(record->peer->lease), node->backend->name) != 0) {
-		record->ignored = "other backend";
+	peer->ignored = NULL;
+	if (strcmp(flannel_lease_get_backend_type(peer->peer->lease), scope->backend->name) != 0) {
+		peer->ignored = "other backend";
 		return 0;
 	}
-	ask_for_on_link(node, record->peer->lease);
-	n = node->backend->want_peer(&node->facts, record->peer->lease, objects, &error);
+	ask_for_on_link(scope, peer->peer->lease, &facts);
+	n = scope->backend->want_peer(&facts, peer->peer->lease, objects, &error);
 	/* most likely a lease of this node from when it had another address: it ends by itself */
 	if (n == -EEXIST) {
-		fl_log(&node->context->log, FLANNEL_LOG_WARNING, "node", "%s", flannel_error_get_message(error));
-		record->ignored = "its device is this node's own";
+		fl_log(&scope->context->log, FLANNEL_LOG_WARNING, "node", "%s", flannel_error_get_message(error));
+		peer->ignored = "its device is this node's own";
 		return 0;
 	}
 	if (n < 0 && ret_error)
@@ -111,100 +102,59 @@ static int want_objects(struct fl_node_peer *record, struct fl_object objects[FL
 	return n;
 }
 
-/* is an object among those wanted now */
-static bool is_among(const struct fl_object *objects, int n_objects, const struct fl_object *object)
-{
-	for (int i = 0; i < n_objects; i++) {
-		if (fl_object_compare_key(&objects[i], object) == 0)
-			return true;
-	}
-	return false;
-}
-
-int fl_node_drop_others(struct fl_node_peer *record, const struct fl_object *objects, int n_objects,
-			struct flannel_error **ret_error)
-{
-	struct fl_reconciler *reconciler = record->node->reconciler;
-	const struct fl_entry *entry = fl_reconciler_entries_of(reconciler, &record->owner);
-	int n = 0;
-
-	while (entry) {
-		const struct fl_entry *next = entry->owner_next;
-		int r = 0;
-
-		if (!is_among(objects, n_objects, &entry->object)) {
-			struct fl_object object;
-
-			fl_object_copy(&object, &entry->object);
-			r = fl_reconciler_unwant(reconciler, &object, &record->owner, ret_error);
-		}
-		if (r < 0)
-			return r;
-		n += r;
-		entry = next;
-	}
-	return n;
-}
-
 /* notes that a peer's lease is not the newest one that names an object */
-static void give_way(struct fl_node_peer *record, const struct fl_object *object, const struct fl_node_peer *winner)
+static void give_way(struct fl_node_peer *peer, const struct fl_object *object, const struct fl_node_peer *winner)
 {
 	char text[FL_OBJECT_STRLEN], loser[2 * FLANNEL_PREFIX_STRLEN], newer[2 * FLANNEL_PREFIX_STRLEN];
 
-	fl_log(&record->node->context->log, FLANNEL_LOG_WARNING, "node",
+	fl_log(&peer->all->scope->context->log, FLANNEL_LOG_WARNING, "node",
 	       "lease %s: %s belongs to the newer lease %s (a node that got another subnet, or a copy of one)",
-	       flannel_lease_format_key(record->peer->lease, loser, sizeof(loser)),
+	       flannel_lease_format_key(peer->peer->lease, loser, sizeof(loser)),
 	       fl_object_format(object, text, sizeof(text)),
 	       flannel_lease_format_key(winner->peer->lease, newer, sizeof(newer)));
-	record->node->n_giving_way += !record->gives_way;
-	record->gives_way = true;
-	record->ignored = "a newer lease has its device";
+	peer->all->n_giving_way += !peer->gives_way;
+	peer->gives_way = true;
+	peer->ignored = "a newer lease has its device";
 }
 
 /*
  * Two leases name one object, such as the device of a node that got another subnet while its old lease has not ended: the lease that
  * was written last is right. Whichever goes, the other gets what it wants then.
  */
-static int settle(struct fl_node_peer *record, const struct fl_object *object, struct flannel_error **ret_error)
+static int settle(struct fl_node_peer *peer, const struct fl_object *object, struct flannel_error **ret_error)
 {
-	struct fl_reconciler *reconciler = record->node->reconciler;
+	struct fl_reconciler *reconciler = peer->all->scope->reconciler;
 	struct fl_owner *owner = fl_reconciler_owner_of(reconciler, object);
-	struct fl_node_peer *other;
+	struct fl_node_peer *other = peer_of(owner);
 	int r;
 
-	if (!owner || owner->report != on_report || owner == &record->node->own.owner)
-		return fl_reconciler_want(reconciler, object, &record->owner, ret_error);
-	other = (struct fl_node_peer *)((char *)owner - offsetof(struct fl_node_peer, owner));
-	if (flannel_lease_get_revision(record->peer->lease) < flannel_lease_get_revision(other->peer->lease)) {
-		give_way(record, object, other);
+	if (!other || other == peer)
+		return fl_reconciler_want(reconciler, object, &peer->record.owner, ret_error);
+	if (flannel_lease_get_revision(peer->peer->lease) < flannel_lease_get_revision(other->peer->lease)) {
+		give_way(peer, object, other);
 		return 0;
 	}
 	r = fl_reconciler_unwant(reconciler, object, owner, ret_error);
 	if (r >= 0)
-		give_way(other, object, record);
-	return r < 0 ? r : fl_reconciler_want(reconciler, object, &record->owner, ret_error);
+		give_way(other, object, peer);
+	return r < 0 ? r : fl_reconciler_want(reconciler, object, &peer->record.owner, ret_error);
 }
 
 /* wants what a peer's lease needs, and nothing else on its behalf: how much it wants no longer, or negative */
-static int want(struct fl_node_peer *record, struct flannel_error **ret_error)
+static int want(struct fl_node_peer *peer, struct flannel_error **ret_error)
 {
-	struct fl_reconciler *reconciler = record->node->reconciler;
 	struct fl_object objects[FL_PEER_OBJECTS_MAX];
-	int n = want_objects(record, objects, ret_error), n_dropped, r;
+	int n = want_objects(peer, objects, ret_error), n_dropped;
 
-	record->node->n_giving_way -= record->gives_way;
-	record->gives_way = false;
-	record->n_objects = n > 0 ? (uint32_t)n : 0;
-	n_dropped = fl_node_drop_others(record, objects, n > 0 ? n : 0, n < 0 ? NULL : ret_error);
+	peer->all->n_giving_way -= peer->gives_way;
+	peer->gives_way = false;
+	peer->record.n_objects = n > 0 ? (uint32_t)n : 0;
+	n_dropped = fl_node_record_drop_others(&peer->record, objects, n > 0 ? n : 0, n < 0 ? NULL : ret_error);
 	if (n < 0 || n_dropped < 0)
 		return n < 0 ? n : n_dropped;
 	for (int i = 0; i < n; i++) {
-		struct fl_owner *owner = fl_reconciler_owner_of(reconciler, &objects[i]);
+		int r = settle(peer, &objects[i], ret_error);
 
-		if (owner && owner != &record->owner)
-			r = settle(record, &objects[i], ret_error);
-		else
-			r = fl_reconciler_want(reconciler, &objects[i], &record->owner, ret_error);
 		if (r < 0)
 			return r;
 	}
@@ -212,61 +162,60 @@ static int want(struct fl_node_peer *record, struct flannel_error **ret_error)
 }
 
 /* peers whose objects another lease had: they may have them now */
-static void want_given(struct flannel_node *node)
+static void want_given(struct fl_node_peers *peers)
 {
-	const struct fl_peers *peers = fl_request_get_peers(node->request);
-
-	for (size_t i = 0; i < peers->n_peers && node->n_giving_way > 0; i++) {
-		struct fl_node_peer *record = peers->peers[i]->data;
+	for (size_t i = 0; i < peers->peers->n_peers && peers->n_giving_way > 0; i++) {
+		struct fl_node_peer *peer = peers->peers->peers[i]->data;
 		FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 
-		if (!record || !record->gives_way)
+		if (!peer || !peer->gives_way)
 			continue;
-		(void)want(record, &error);
-		set_error(record, error);
+		(void)want(peer, &error);
+		set_error(peer, error);
 	}
 }
 
-void fl_node_want_peer(struct flannel_node *node, struct fl_peer *peer)
+void fl_node_peers_want(struct fl_node_peers *peers, struct fl_peer *of)
 {
-	struct fl_node_peer *record = get_record(node, peer);
+	struct fl_node_peer *peer = get(peers, of);
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 	int r;
 
-	if (!record) {
-		node->context->event_lost = true;
+	if (!peer) {
+		peers->scope->context->event_lost = true;
 		return;
 	}
-	r = want(record, &error);
-	set_error(record, error);
-	if (r != 0 && node->n_giving_way > 0)
-		want_given(node);
+	r = want(peer, &error);
+	set_error(peer, error);
+	if (r != 0 && peers->n_giving_way > 0)
+		want_given(peers);
 }
 
-void fl_node_want_all_peers(struct flannel_node *node)
+void fl_node_peers_want_all(struct fl_node_peers *peers)
 {
-	const struct fl_peers *peers = fl_request_get_peers(node->request);
-
-	if (node->state != FLANNEL_NODE_PROGRAM && node->state != FLANNEL_NODE_READY)
-		return;
-	for (size_t i = 0; i < peers->n_peers; i++)
-		fl_node_want_peer(node, peers->peers[i]);
-	fl_reconciler_schedule(node->reconciler);
+	for (size_t i = 0; i < peers->peers->n_peers; i++)
+		fl_node_peers_want(peers, peers->peers->peers[i]);
 }
 
-void fl_node_forget_peer(struct flannel_node *node, struct fl_peer *peer, bool keep)
+void fl_node_peers_forget(struct fl_node_peers *peers, struct fl_peer *of, bool keep)
 {
-	struct fl_node_peer *record = peer->data;
+	struct fl_node_peer *peer = of->data;
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 
-	if (!record)
+	if (!peer)
 		return;
-	if (fl_reconciler_unwant_all(node->reconciler, &record->owner, keep, &error) < 0)
-		fl_log(&node->context->log, FLANNEL_LOG_ERROR, "node", "%s", flannel_error_get_message(error));
-	node->n_giving_way -= record->gives_way;
-	flannel_error_unref(record->error);
-	free(record);
-	peer->data = NULL;
-	if (!keep && node->n_giving_way > 0)
-		want_given(node);
+	if (fl_reconciler_unwant_all(peers->scope->reconciler, &peer->record.owner, keep, &error) < 0)
+		fl_log(&peers->scope->context->log, FLANNEL_LOG_ERROR, "node", "%s", flannel_error_get_message(error));
+	peers->n_giving_way -= peer->gives_way;
+	flannel_error_unref(peer->error);
+	free(peer);
+	of->data = NULL;
+	if (!keep && peers->n_giving_way > 0)
+		want_given(peers);
+}
+
+void fl_node_peers_leave(struct fl_node_peers *peers)
+{
+	for (size_t i = 0; peers->peers && i < peers->peers->n_peers; i++)
+		fl_node_peers_forget(peers, peers->peers->peers[i], true);
 }

@@ -15,6 +15,11 @@
 
 struct fl_reconciler;
 
+/* An object that is changed again within this time after a repair counts as fought over ... */
+#define FL_FIGHT_NS FL_NSEC_PER_SEC
+/* ... and after this many repairs in a row it is put back with the growing delay of failed objects only. */
+#define FL_FIGHT_ROUNDS 5
+
 enum fl_report {
 	FL_REPORT_REPAIRED, /* was in force, someone changed it, is in force again */
 	FL_REPORT_FAILED    /* could not be set; error. Once for each new reason. */

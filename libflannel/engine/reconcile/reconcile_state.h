@@ -8,11 +8,6 @@
 #include "engine/reconcile/reconcile.h"
 #include "sys/monitor.h"
 
-/* An object that is changed again within this time after a repair counts as fought over ... */
-#define FL_FIGHT_NS FL_NSEC_PER_SEC
-/* ... and after this many repairs in a row it is put back with the growing delay of failed objects only. */
-#define FL_FIGHT_ROUNDS 5
-
 /* a link that wanted objects use: its changes make the kernel drop routes without a word */
 struct fl_used_link {
 	char name[FLANNEL_IFNAME_SIZE];

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "engine/node/node.h"
+#include "engine/node/node_state.h"
 
 #include <errno.h>
 #include <string.h>
-
-#include "engine/node/rules.h"
 
 /* words for people, in the order of the enum */
 static const char *const state_names[] = {
@@ -22,27 +20,16 @@ const char *flannel_node_get_state_name(const struct flannel_node *node)
 	return state_names[flannel_node_get_state(node)];
 }
 
-/* what is wrong with the backend's devices */
-static struct flannel_error *own_error(const struct flannel_node *node)
-{
-	const struct fl_entry *entry =
-		node->reconciler ? fl_reconciler_entries_of(node->reconciler, &node->own.owner) : NULL;
-
-	while (entry && !entry->error)
-		entry = entry->owner_next;
-	return entry ? entry->error : NULL;
-}
-
 struct flannel_error *flannel_node_get_error(const struct flannel_node *node)
 {
 	if (!node)
 		return NULL;
-	if (node->underlay_error && node->state != FLANNEL_NODE_FAILED)
-		return node->underlay_error; /* much else may fail because of it */
+	if (node->underlay.error && node->state != FLANNEL_NODE_FAILED)
+		return node->underlay.error; /* much else may fail because of it */
 	if (node->error)
 		return node->error;
-	if (own_error(node))
-		return own_error(node);
+	if (fl_node_devices_get_error(&node->devices))
+		return fl_node_devices_get_error(&node->devices);
 	return fl_node_rules_get_error(node->rules) ? fl_node_rules_get_error(node->rules) : node->store_error;
 }
 
@@ -54,7 +41,8 @@ struct flannel_lease *flannel_node_get_lease(const struct flannel_node *node)
 int flannel_node_is_synced(const struct flannel_node *node)
 {
 	return node && node->snapshot.is_current && !node->snapshot.is_in_use && !node->store_error &&
-	       node->state != FLANNEL_NODE_FAILED && (node->is_observer || flannel_request_get_lease(node->request));
+	       node->state != FLANNEL_NODE_FAILED &&
+	       (node->options.is_observer || flannel_request_get_lease(node->request));
 }
 
 int64_t flannel_node_get_snapshot_sec(const struct flannel_node *node)
@@ -71,38 +59,41 @@ struct flannel_netconf *flannel_node_get_netconf(const struct flannel_node *node
 
 int flannel_node_get_underlay(const struct flannel_node *node, struct flannel_node_underlay *ret_underlay)
 {
+	const struct fl_underlay *underlay;
+
 	if (!node || !ret_underlay || ret_underlay->size != sizeof(*ret_underlay) ||
 	    ret_underlay->link.size != sizeof(ret_underlay->link))
 		return -EINVAL;
-	if (!node->has_underlay)
+	if (!node->underlay.is_known)
 		return 0;
-	ret_underlay->link.ifindex = node->underlay.ifindex;
-	ret_underlay->link.mtu = node->underlay.mtu;
-	memcpy(ret_underlay->link.name, node->underlay.name, sizeof(ret_underlay->link.name));
-	fl_mac_format(node->underlay.mac, ret_underlay->link.mac, sizeof(ret_underlay->link.mac));
-	ret_underlay->address = node->underlay.address;
-	ret_underlay->address6 = node->underlay.address6;
+	underlay = &node->underlay.current;
+	ret_underlay->link.ifindex = underlay->ifindex;
+	ret_underlay->link.mtu = underlay->mtu;
+	memcpy(ret_underlay->link.name, underlay->name, sizeof(ret_underlay->link.name));
+	fl_mac_format(underlay->mac, ret_underlay->link.mac, sizeof(ret_underlay->link.mac));
+	ret_underlay->address = underlay->address;
+	ret_underlay->address6 = underlay->address6;
 	ret_underlay->mtu = node->mtu;
-	ret_underlay->reason = node->underlay.reason;
-	ret_underlay->error = node->underlay_error;
+	ret_underlay->reason = underlay->reason;
+	ret_underlay->error = node->underlay.error;
 	return 1;
 }
 
 /* how a peer's objects are */
-static void count_objects(const struct flannel_node *node, const struct fl_node_peer *record,
+static void count_objects(const struct flannel_node *node, const struct fl_node_peer *kept,
 			  struct flannel_node_peer *peer)
 {
-	const struct fl_entry *entry = fl_reconciler_entries_of(node->reconciler, &record->owner);
+	const struct fl_entry *entry = fl_reconciler_entries_of(node->scope.reconciler, &kept->record.owner);
 
-	peer->n_objects = record->n_objects;
-	peer->ignored = record->ignored;
-	peer->error = record->error;
+	peer->n_objects = kept->record.n_objects;
+	peer->ignored = kept->ignored;
+	peer->error = kept->error;
 	for (; entry; entry = entry->owner_next) {
 		peer->n_failed += entry->state != FL_ENTRY_IN_FORCE;
 		if (entry->error && !peer->error)
 			peer->error = entry->error;
 	}
-	if (record->error && peer->n_failed == 0)
+	if (kept->error && peer->n_failed == 0)
 		peer->n_failed = 1;
 }
 
@@ -129,5 +120,10 @@ uint64_t flannel_node_get_repairs(const struct flannel_node *node)
 {
 	if (!node)
 		return 0;
-	return node->n_rule_repairs + (node->reconciler ? fl_reconciler_get_repairs(node->reconciler) : 0);
+	return node->n_rule_repairs + (node->scope.reconciler ? fl_reconciler_get_repairs(node->scope.reconciler) : 0);
+}
+
+const char *flannel_node_get_conflict(const struct flannel_node *node, size_t index)
+{
+	return node ? fl_node_leftovers_get_conflict(&node->leftovers, index) : NULL;
 }
