@@ -17,6 +17,7 @@
 #include "events.h"
 #include "health.h"
 #include "instance.h"
+#include "instance_network.h"
 #include "log.h"
 #include "netconf_file.h"
 #include "options.h"
@@ -228,7 +229,7 @@ static int start_node(struct daemon *daemon, struct flannel_error **ret_error)
 		.subnet_file = options->subnet_file,
 		.state_dir = options->state_dir,
 		.observer = options->observer,
-		.instance = options->instance,
+		.instance = daemon->instance.name.text,
 		.ipmasq_value = options->ip_masq,
 		.renew_margin_sec = (uint32_t)options->subnet_lease_renew_margin * 60,
 	};
@@ -271,10 +272,27 @@ static int open_context(struct daemon *daemon, struct flannel_error **ret_error)
 	return flannel_context_new(&daemon->context, &options, ret_error);
 }
 
+/* says what this daemon is called, unless that is what the operator said */
+static void log_instance(const struct daemon *daemon)
+{
+	const struct instance_name *name = &daemon->instance.name;
+
+	if (*name->other)
+		logger_write(daemon->logger, FLANNEL_LOG_WARNING, "instance",
+			     "another flanneld (%s) has flannel's names in this network namespace: this one is "
+			     "instance "
+			     "\"%s\" from now on",
+			     name->other, name->text);
+	else if (strcmp(name->text, daemon->options->instance) != 0)
+		logger_write(daemon->logger, FLANNEL_LOG_INFO, "instance", "this is instance \"%s\", as before",
+			     name->text);
+}
+
 /* everything up to the loop; what was made is in daemon, also on failure */
 static int start(struct daemon *daemon, struct flannel_error **ret_error)
 {
-	const struct instance_paths paths = {
+	CLEANUP_FREE char *network = NULL;
+	struct instance_paths paths = {
 		.state_dir = daemon->options->state_dir,
 		.subnet_file = daemon->options->observer ? NULL : daemon->options->subnet_file,
 		.socket = daemon->options->socket,
@@ -283,8 +301,13 @@ static int start(struct daemon *daemon, struct flannel_error **ret_error)
 					  ? 0
 					  : (uint8_t)daemon->options->route_protocol,
 	};
-	int r = instance_claim(&paths, &daemon->instance, ret_error);
+	int r = instance_network_describe(daemon->options, &network, &paths.network_flag, ret_error);
 
+	paths.network = network;
+	if (r >= 0)
+		r = instance_claim(&paths, &daemon->instance, ret_error);
+	if (r >= 0)
+		log_instance(daemon);
 	if (r >= 0)
 		r = start_servers(daemon, ret_error);
 	if (r >= 0)

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "namespace_lock.h"
+#include "instance_network.h"
 #include "route_protocol.h"
 
 /* fails with "operation path: errno's text" */
@@ -231,24 +231,17 @@ static int claim_socket(const char *path, struct instance *instance, struct flan
 	return bind_socket(&address, instance, ret_error);
 }
 
-/* takes the name, which tables and links bear, and a tag for the routes */
+/* takes the network, the name, which tables and links bear, and a tag for the routes */
 static int claim_in_namespace(const struct instance_paths *paths, struct instance *instance,
 			      struct flannel_error **ret_error)
 {
-	char operation[64], detail[160];
-	long pid;
-	int r = namespace_lock_take("instance", paths->name, &instance->name_lock, &pid);
+	int r = instance_network_take(paths->network, paths->network_flag, &instance->network_lock, ret_error);
 
 	if (r == 0)
-		return route_protocol_choose(paths->state_dir, paths->name, paths->route_protocol,
+		r = instance_name_choose(paths->state_dir, paths->name, &instance->name, ret_error);
+	return r < 0 ? r
+		     : route_protocol_choose(paths->state_dir, instance->name.text, paths->route_protocol,
 					     &instance->route_protocol, &instance->protocol_lock, ret_error);
-	(void)snprintf(operation, sizeof(operation), "be instance \"%s\"", paths->name);
-	if (r != -EBUSY)
-		return flannel_error_new(ret_error, r, "instance", operation, NULL, 0);
-	(void)snprintf(
-		detail, sizeof(detail),
-		"another flanneld (pid %ld) in this network namespace is; give this one an --instance of its own", pid);
-	return flannel_error_new(ret_error, r, "instance", operation, detail, 0);
 }
 
 int instance_claim(const struct instance_paths *paths, struct instance *ret_instance, struct flannel_error **ret_error)
@@ -294,7 +287,8 @@ void instance_release(struct instance *instance)
 	free(instance->socket);
 	close_p(&instance->listen_fd);
 	close_p(&instance->protocol_lock);
-	close_p(&instance->name_lock);
+	close_p(&instance->name.lock);
+	close_p(&instance->network_lock);
 	close_p(&instance->socket_lock);
 	close_p(&instance->subnet_lock);
 	close_p(&instance->state_lock);

@@ -7,7 +7,10 @@
  * them with the process.
  */
 
-/* takes "flannel/KIND/NAME" as far as it may be taken: 0 and the lock in *ret_fd; -EBUSY with the holder's pid (0: unknown); negative */
-int namespace_lock_take(const char *kind, const char *name, int *ret_fd, long *ret_pid);
+/* room for "pid 12" or "pid unknown" */
+#define NAMESPACE_LOCK_HOLDER_SIZE 32
+
+/* takes "flannel/KIND/NAME" as far as it may be taken: 0 and the lock in *ret_fd; -EBUSY with the holder's pid in ret_holder; negative */
+int namespace_lock_take(const char *kind, const char *name, int *ret_fd, char *ret_holder);
 
 #endif

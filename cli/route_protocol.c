@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "kept_word.h"
 #include "namespace_lock.h"
 
 #define FILE_NAME "route-protocol"
@@ -17,41 +18,21 @@
 /* the number that a state directory keeps, 0 if none */
 static uint8_t read_number(int parent_fd, const char *directory)
 {
-	CLEANUP_FREE char *path = NULL;
-	CLEANUP_CLOSE int fd = -1;
-	char text[8] = "";
-	char *end;
+	char text[8], *end;
 	long number;
 
-	if (asprintf(&path, "%s/" FILE_NAME, directory) < 0) {
-		path = NULL;
-		return 0;
-	}
-	fd = openat(parent_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
-		return 0;
+	kept_word_read(parent_fd, directory, FILE_NAME, text, sizeof(text));
 	number = strtol(text, &end, 10);
-	return number > 0 && number <= UINT8_MAX && (*end == '\n' || *end == '\0') ? (uint8_t)number : 0;
+	return number > 0 && number <= UINT8_MAX && *end == '\0' ? (uint8_t)number : 0;
 }
 
-/* keeps the number: a new file takes the place of the old one */
+/* keeps the number */
 static int keep_number(const char *state_dir, uint8_t number, struct flannel_error **ret_error)
 {
-	CLEANUP_FREE char *path = NULL;
-	CLEANUP_FREE char *new_path = NULL;
-	CLEANUP_STREAM FILE *stream = NULL;
-	int r = 0;
+	char text[8];
 
-	if (asprintf(&path, "%s/" FILE_NAME, state_dir) < 0)
-		path = NULL;
-	if (asprintf(&new_path, "%s/." FILE_NAME ".new", state_dir) < 0)
-		new_path = NULL;
-	if (!path || !new_path)
-		return flannel_error_new(ret_error, -ENOMEM, "instance", "keep the route protocol", NULL, 0);
-	stream = fopen(new_path, "we");
-	if (!stream || fprintf(stream, "%u\n", number) < 0 || fflush(stream) != 0 || rename(new_path, path) < 0)
-		r = errno ? -errno : -EIO;
-	return r < 0 ? flannel_error_new(ret_error, r, "instance", path, "cannot keep the route protocol", 0) : 0;
+	(void)snprintf(text, sizeof(text), "%u", number);
+	return kept_word_write(state_dir, FILE_NAME, text, ret_error);
 }
 
 /* the numbers that instances beside this one keep, whether they run or not */
@@ -75,12 +56,11 @@ static void find_kept(const char *state_dir, bool kept[UINT8_MAX + 1])
 /* locks one number */
 static int take(uint8_t number, int *ret_fd, struct flannel_error **ret_error)
 {
-	char name[8], operation[48], detail[160];
-	long pid;
+	char name[8], operation[48], detail[200], holder[NAMESPACE_LOCK_HOLDER_SIZE];
 	int r;
 
 	(void)snprintf(name, sizeof(name), "%u", number);
-	r = namespace_lock_take("route-protocol", name, ret_fd, &pid);
+	r = namespace_lock_take("route-protocol", name, ret_fd, holder);
 	if (r == 0)
 		return 0;
 	(void)snprintf(operation, sizeof(operation), "tag routes with protocol %u", number);
@@ -88,9 +68,9 @@ static int take(uint8_t number, int *ret_fd, struct flannel_error **ret_error)
 		return flannel_error_new(ret_error, r, "instance", operation, NULL, 0);
 	(void)snprintf(
 		detail, sizeof(detail),
-		"another flanneld (pid %ld) in this network namespace does; give this one an --instance of its own, or "
+		"another flanneld (%s) in this network namespace does; give this one an --instance of its own, or "
 		"another --route-protocol",
-		pid);
+		holder);
 	return flannel_error_new(ret_error, r, "instance", operation, detail, 0);
 }
 
