@@ -6,7 +6,7 @@
  *
  * Runs in a network namespace made for it, where BRIDGE exists (the floor attaches to it). PODS containers are attached by PLUGIN
  * before anything is timed. Each round then does, each in a fresh container namespace: the floor (floor.h), EMPTY (a
- * process that ends at once), ADD by PLUGIN, ADD by PEER-PLUGIN; and at last DEL by each. CNI_PATH for PLUGIN comes from the
+ * process that ends at once), ADD by PLUGIN, ADD by PEER-PLUGIN; and at last the floor of DEL and DEL by each. CNI_PATH for PLUGIN comes from the
  * environment. BRIDGE "-": there is no floor beside EMPTY.
  */
 #include <fcntl.h>
@@ -26,7 +26,7 @@
 
 /* everything of one round; number tells the containers of all rounds apart */
 static int round_of(const struct bench_plugin *plugins, int n_plugins, const char *empty, unsigned int bridge,
-		    int node_fd, int i, double *empty_ms, double *floor_ms)
+		    int node_fd, int i, double *empty_ms, double *floor_ms, double *gone_ms)
 {
 	unsigned int number = (unsigned int)i * 4 + 100000;
 	int netns_fds[3] = {-1, -1, -1};
@@ -46,6 +46,13 @@ static int round_of(const struct bench_plugin *plugins, int n_plugins, const cha
 	for (int j = 0; j < n_plugins; j++)
 		plugins[j].add[i] =
 			bench_call(&plugins[j], "ADD", (int)getpid(), netns_fds[j + 1], number + (unsigned int)j);
+	begin = now_ms();
+	if (bridge != NO_FLOOR && floor_detach(floor_link((unsigned int)i)) < 0) {
+		fprintf(stderr, "attach: the floor of DEL failed\n");
+		return -1;
+	}
+	gone_ms[i] = bridge != NO_FLOOR ? now_ms() - begin : 0;
+	usleep(SETTLE_USEC);
 	for (int j = 0; j < n_plugins; j++)
 		plugins[j].del[i] =
 			bench_call(&plugins[j], "DEL", (int)getpid(), netns_fds[j + 1], number + (unsigned int)j);
@@ -64,7 +71,8 @@ int main(int argc, char **argv)
 {
 	int runs = argc > 6 ? atoi(argv[1]) : 0, pods = argc > 6 ? atoi(argv[2]) : 0, n_plugins = argc > 9 ? 2 : 1;
 	int node_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	double *times = calloc((size_t)(runs + 1) * 6, sizeof(double)), *empty_ms = times, *floor_ms = times + runs;
+	double *times = calloc((size_t)(runs + 1) * 7, sizeof(double)), *empty_ms = times, *floor_ms = times + runs,
+	       *gone_ms = times + 6 * runs;
 	double base, ours;
 	unsigned int bridge;
 	struct bench_plugin plugins[2] = {0};
@@ -94,13 +102,19 @@ int main(int argc, char **argv)
 	if (pods >= 100)
 		sleep(15);
 	for (int i = 0; i < runs; i++) {
-		if (round_of(plugins, n_plugins, argv[4], bridge, node_fd, i, empty_ms, floor_ms) < 0)
+		if (round_of(plugins, n_plugins, argv[4], bridge, node_fd, i, empty_ms, floor_ms, gone_ms) < 0)
 			return 1;
 	}
 	base = median(empty_ms, runs) + median(floor_ms, runs);
 	ours = median(plugins[0].add, runs);
-	printf("pods %-5d floor %.2f + empty static process %.2f = %.2f ms | ADD %.2f ms = %.2f x | DEL %.2f ms", pods,
-	       median(floor_ms, runs), median(empty_ms, runs), base, ours, ours / base, median(plugins[0].del, runs));
+	printf("pods %-5d floor %.2f + empty static process %.2f = %.2f ms | ADD %.2f ms = %.2f x | DEL", pods,
+	       median(floor_ms, runs), median(empty_ms, runs), base, ours, ours / base);
+	if (bridge != NO_FLOOR)
+		printf(" floor %.2f + %.2f = %.2f ms,", median(gone_ms, runs), median(empty_ms, runs),
+		       median(gone_ms, runs) + median(empty_ms, runs));
+	printf(" %.2f ms", median(plugins[0].del, runs));
+	if (bridge != NO_FLOOR)
+		printf(" = %.2f x", median(plugins[0].del, runs) / (median(gone_ms, runs) + median(empty_ms, runs)));
 	if (n_plugins == 2)
 		printf(" | peer ADD %.2f ms = %.1f x ours, DEL %.2f ms = %.1f x ours", median(plugins[1].add, runs),
 		       median(plugins[1].add, runs) / ours, median(plugins[1].del, runs),

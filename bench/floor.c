@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct message {
@@ -128,4 +129,42 @@ int floor_attach(int netns_fd, int node_fd, unsigned int bridge_ifindex, unsigne
 		return -errno;
 	close(inside);
 	return r;
+}
+
+unsigned int floor_link(unsigned int number)
+{
+	char name[IFNAMSIZ];
+
+	snprintf(name, sizeof(name), "veth%u", number);
+	return if_nametoindex(name);
+}
+
+/* sends a request about a link that says nothing else of it */
+static int ask(int fd, uint16_t type, unsigned int ifindex)
+{
+	struct ifinfomsg link = {.ifi_index = (int)ifindex};
+	struct message message;
+
+	begin(&message, type, 0, &link, sizeof(link));
+	if (type == RTM_GETLINK)
+		message.header.nlmsg_flags = NLM_F_REQUEST; /* what is asked for is the answer, or an error */
+	return transact(fd, &message);
+}
+
+int floor_detach(unsigned int ifindex)
+{
+	int fd = open_socket(), r;
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (fork() == 0)
+			(void)ask(open_socket(), RTM_DELLINK, ifindex);
+		_exit(0);
+	}
+	(void)waitpid(child, NULL, 0);
+	do {
+		r = ask(fd, RTM_GETLINK, ifindex);
+	} while (r == 0);
+	close(fd);
+	return r == -ENODEV ? 0 : r;
 }
