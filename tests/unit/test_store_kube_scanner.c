@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "domain/lease.h"
+#include "store/kube/block.h"
 #include "store/kube/records.h"
 #include "store/kube/scanner.h"
 
@@ -67,6 +68,14 @@ Test(store_kube_scanner, cuts_objects_out_however_they_come)
 		 "{\"status\":{\"a\":[\"0123456789\\\"abcdefghijkl\\\\\",-1.5e3,true,null,{\"items\":[{}]}],\"b\" : "
 		 "\"\\\\\\\"\"},\"c\":\"0123456\\\"789\303\274\242\334bcdefghijklmnopq\\\\\"}",
 		 "{\"status\":null,\"c\":\"0123456\\\"789\303\274\242\334bcdefghijklmnopq\\\\\"}\n", NULL, true},
+		/* values left out that end, and strings and rows of backslashes in them that go on, where one look ends */
+		{FL_KUBE_SCAN_OBJECT,
+		 "{\"metadata\":{\"labels\":{\"k:{\\\"type\\\":\\\"Ready\\\"}\":{\".\":{},\"f:lastHeartbeatTime\":[]},"
+		 "\"0123456789012\\\\\\\\"
+		 "\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\"]}01234567890123456789012345678901234567890123456789\\\"\\\\\":["
+		 "\"\\\\\"]},"
+		 "\"name\":\"n\"},\"labels\":{\"a\":\"b\"}}",
+		 "{\"metadata\":{\"labels\":null,\"name\":\"n\"},\"labels\":{\"a\":\"b\"}}\n", NULL, true},
 		{FL_KUBE_SCAN_OBJECT, "{\"a\":", "", NULL, false},
 		{FL_KUBE_SCAN_OBJECT, "{\"a\":\"}", "", NULL, false},
 		{FL_KUBE_SCAN_LIST,
@@ -123,6 +132,11 @@ Test(store_kube_scanner, refuses_what_it_is_not)
 		{FL_KUBE_SCAN_OBJECT, "{]"},
 		{FL_KUBE_SCAN_OBJECT, "{\"a\":[}"},
 		{FL_KUBE_SCAN_OBJECT, "}"},
+		{FL_KUBE_SCAN_OBJECT, "{\"a\":\\\"}"},
+		/* in what is left out, too */
+		{FL_KUBE_SCAN_OBJECT, "{\"status\":{]"},
+		{FL_KUBE_SCAN_OBJECT, "{\"status\":[{\"a\":[}"},
+		{FL_KUBE_SCAN_OBJECT, "{\"status\":{\"a\":\\\"}"},
 		{FL_KUBE_SCAN_LIST, "<html>"},
 		{FL_KUBE_SCAN_LIST, "{\"items\":[[]]}"},
 		{FL_KUBE_SCAN_WATCH, "{}\n<html>"},
@@ -130,12 +144,15 @@ Test(store_kube_scanner, refuses_what_it_is_not)
 	};
 
 	for (size_t i = 0; i < FL_N_ELEMENTS(cases); i++) {
-		struct fl_kube_scanner scanner;
-		struct told told = {0};
+		for (size_t step = 1; step <= strlen(cases[i].text); step++) {
+			struct fl_kube_scanner scanner;
+			struct told told = {0};
 
-		fl_kube_scanner_init(&scanner, cases[i].scan, on_object, &told);
-		cr_expect_eq(feed(&scanner, cases[i].text, 1), -EBADMSG, "%s", cases[i].text);
-		fl_kube_scanner_clear(&scanner);
+			fl_kube_scanner_init(&scanner, cases[i].scan, on_object, &told);
+			cr_expect_eq(feed(&scanner, cases[i].text, step), -EBADMSG, "%s, step %zu", cases[i].text,
+				     step);
+			fl_kube_scanner_clear(&scanner);
+		}
 	}
 }
 
@@ -180,6 +197,40 @@ Test(store_kube_scanner, has_limits)
 		cr_assert_eq(feed(&scanner, "[", 100), 0);
 	cr_assert_eq(feed(&scanner, "[", 100), -EBADMSG);
 	fl_kube_scanner_clear(&scanner);
+	fl_kube_scanner_init(&scanner, FL_KUBE_SCAN_OBJECT, on_object, &told);
+	cr_assert_eq(feed(&scanner, "{\"status\":", 100), 0);
+	for (int i = 1; i < FL_KUBE_DEPTH_MAX; i++)
+		cr_assert_eq(feed(&scanner, "[", 100), 0);
+	cr_assert_eq(feed(&scanner, "[", 100), -EBADMSG);
+	fl_kube_scanner_clear(&scanner);
+}
+
+Test(store_kube_scanner, sees_the_same_on_every_machine)
+{
+	const char odd[] = {'"', '\\', '{',  '}',    '[',    ']',    ':',    'a',   'Z',
+			    ';', '#',  '\0', '\x01', '\x80', '\xa2', '\xdb', '\xff'};
+	uint32_t random = 1;
+
+	for (int round = 0; round < 2000; round++) {
+		struct fl_kube_block one, other;
+		char bytes[FL_KUBE_BLOCK_SIZE];
+		struct fl_kube_block byte_by_byte = {0};
+
+		for (size_t i = 0; i < sizeof(bytes); i++) {
+			random = random * 1664525 + 1013904223;
+			bytes[i] = odd[(random >> 16) % (round % 2 ? sizeof(odd) : 3)];
+		}
+		for (size_t i = 0; i < sizeof(bytes); i++) {
+			byte_by_byte.quotes |= (uint64_t)(bytes[i] == '"') << i;
+			byte_by_byte.backslashes |= (uint64_t)(bytes[i] == '\\') << i;
+			byte_by_byte.opens |= (uint64_t)(bytes[i] == '{' || bytes[i] == '[') << i;
+			byte_by_byte.closes |= (uint64_t)(bytes[i] == '}' || bytes[i] == ']') << i;
+		}
+		one = fl_kube_block_read(bytes);
+		other = fl_kube_block_read_plain(bytes);
+		cr_assert_arr_eq(&one, &byte_by_byte, sizeof(one), "round %d", round);
+		cr_assert_arr_eq(&other, &byte_by_byte, sizeof(one), "round %d", round);
+	}
 }
 
 Test(store_kube_scanner, ends_when_its_reader_wants)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/kube/block.h"
+
 #define TEXT_MIN ((size_t)4096)
 
 /* an object that was larger does not leave its room behind */
@@ -152,7 +154,8 @@ static int begin_value(struct fl_kube_scanner *scanner)
 	if (r < 0 || !scanner->base || scanner->skip_depth)
 		return r;
 	is_unneeded = (scanner->depth == first && is_last_key(scanner, "status")) ||
-		      (scanner->depth == first + 1 && is_last_key(scanner, "managedFields"));
+		      (scanner->depth == first + 1 &&
+		       (is_last_key(scanner, "managedFields") || is_last_key(scanner, "labels")));
 	if (!is_unneeded)
 		return 0;
 	r = keep(scanner, "null", 4);
@@ -187,6 +190,8 @@ static int feed_byte(struct fl_kube_scanner *scanner, char c)
 		return begin_value(scanner);
 	if (c == ',')
 		return next_value(scanner);
+	if (c == '\\')
+		return -EBADMSG;
 	if (c == '"') {
 		scanner->is_in_string = true;
 		scanner->is_key = scanner->is_key_next;
@@ -262,29 +267,94 @@ static int feed_string(struct fl_kube_scanner *scanner, const char *bytes, size_
 }
 
 /*
- * Passes over what is inside of a value that is left out, up to where something opens or closes: nothing else there tells where the value
- * ends. Most of what comes is there, so it is done in one go.
+ * What opens and closes in a block: 0, or -EBADMSG. *ret_end: the byte behind the end of the value that is left out, or 0 if that is still to
+ * come.
  */
-static void skip(struct fl_kube_scanner *scanner, const char *bytes, size_t len, size_t *at)
+static int skip_brackets(struct fl_kube_scanner *scanner, const char *bytes, uint64_t brackets, size_t *ret_end)
 {
-	if (!scanner->skip_depth || scanner->depth <= scanner->skip_depth || scanner->is_in_string)
-		return;
-	while (*at < len && bytes[*at] != '{' && bytes[*at] != '}' && bytes[*at] != '[' && bytes[*at] != ']') {
-		if (bytes[(*at)++] != '"')
+	for (; brackets; brackets &= brackets - 1) {
+		unsigned int at = (unsigned int)__builtin_ctzll(brackets);
+		bool is_object = bytes[at] == '{' || bytes[at] == '}';
+		uint64_t bit;
+
+		if (bytes[at] == '{' || bytes[at] == '[') {
+			if (scanner->depth == FL_KUBE_DEPTH_MAX)
+				return -EBADMSG;
+			bit = UINT64_C(1) << scanner->depth++;
+			scanner->objects = is_object ? scanner->objects | bit : scanner->objects & ~bit;
 			continue;
-		scanner->is_in_string = true;
-		scanner->is_key = false;
-		*at = pass_string(scanner, bytes, len, *at);
+		}
+		if (is_in_object(scanner) != is_object)
+			return -EBADMSG;
+		if (--scanner->depth == scanner->skip_depth) {
+			*ret_end = at + 1;
+			return 0;
+		}
 	}
+	*ret_end = 0;
+	return 0;
+}
+
+/* passes over n bytes of a block inside of a value that is left out, or to its end: how many, or -EBADMSG */
+static int skip_block(struct fl_kube_scanner *scanner, const char *bytes, unsigned int n)
+{
+	struct fl_kube_block block = fl_kube_block_read(bytes);
+	uint64_t escaped = scanner->is_escaped, escapes = fl_kube_block_escapes(block.backslashes, &escaped);
+	uint64_t strings = fl_kube_block_parity(block.quotes & ~escapes) ^ (scanner->is_in_string ? UINT64_MAX : 0);
+	size_t end;
+	int r;
+
+	/* no JSON; nor would it be clear what is a string behind it */
+	if (block.backslashes & ~strings)
+		return -EBADMSG;
+	r = skip_brackets(scanner, bytes, (block.opens | block.closes) & ~strings, &end);
+	if (r < 0)
+		return r;
+	if (end) {
+		scanner->is_in_string = false;
+		scanner->is_escaped = false;
+		scanner->is_key_next = false;
+		return (int)end;
+	}
+	scanner->is_in_string = (strings >> (n - 1)) & 1;
+	scanner->is_escaped = n < FL_KUBE_BLOCK_SIZE ? (escapes >> n) & 1 : escaped != 0;
+	return (int)n;
+}
+
+/*
+ * Passes over what is inside of a value that is left out; most of what comes is there. Just strings and brackets count: nothing else tells where
+ * the value ends.
+ */
+static int skip(struct fl_kube_scanner *scanner, const char *bytes, size_t len, size_t *at)
+{
+	char last[FL_KUBE_BLOCK_SIZE];
+
+	while (*at < len && scanner->skip_depth && scanner->depth > scanner->skip_depth) {
+		size_t n = len - *at;
+		int r;
+
+		if (n >= FL_KUBE_BLOCK_SIZE) {
+			r = skip_block(scanner, bytes + *at, FL_KUBE_BLOCK_SIZE);
+		} else {
+			memset(last, ' ', sizeof(last));
+			memcpy(last, bytes + *at, n);
+			r = skip_block(scanner, last, (unsigned int)n);
+		}
+		if (r < 0)
+			return r;
+		*at += (size_t)r;
+	}
+	return 0;
 }
 
 int fl_kube_scanner_feed(struct fl_kube_scanner *scanner, const char *bytes, size_t len)
 {
+	size_t at = 0;
 	int r = 0;
 
-	for (size_t at = 0; at < len && r >= 0;) {
-		skip(scanner, bytes, len, &at);
-		if (at == len)
+	while (at < len && r >= 0) {
+		r = skip(scanner, bytes, len, &at);
+		if (r < 0 || at == len)
 			break;
 		if (scanner->is_in_string)
 			r = feed_string(scanner, bytes, len, &at);

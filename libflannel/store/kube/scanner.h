@@ -5,9 +5,10 @@
 /*
  * Cuts what the API server sends into single objects while the bytes come in, split wherever they are: an object of a list's "items", an event
  * of a watch, or the one object that an answer is. So neither a list nor its text is ever held as a whole. What nobody here needs, and most of a
- * Node is that ("status" and "metadata.managedFields"), is left out on the way and becomes null.
+ * Node is that ("status", "metadata.managedFields" and "metadata.labels"), is left out on the way and becomes null.
  *
- * It knows strings, escapes and nesting, no more: whether an object is JSON is for its reader to say. No system call.
+ * It knows strings, escapes and nesting, no more: whether an object is JSON is for its reader to say, and of what is left out nobody does. No
+ * system call.
  */
 
 #include <stdbool.h>
