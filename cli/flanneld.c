@@ -308,6 +308,7 @@ static int start(struct daemon *daemon, struct flannel_error **ret_error)
 		r = instance_claim(&paths, &daemon->instance, ret_error);
 	if (r >= 0)
 		log_instance(daemon);
+	daemon->source.instance = daemon->instance.name.text;
 	if (r >= 0)
 		r = start_servers(daemon, ret_error);
 	if (r >= 0)

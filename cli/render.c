@@ -202,6 +202,8 @@ static int fill_fields(struct table *table, struct json_object *status)
 			  (long long)get_int(status, "pid"),
 			  render_duration(get_int(status, "uptime_sec"), uptime, sizeof(uptime)));
 
+	if (r == 0 && *get_text(status, "instance"))
+		r = add_field(table, "instance", "%s", get_text(status, "instance"));
 	if (r == 0)
 		r = add_network(table, get(status, "network"));
 	if (r == 0)

@@ -376,6 +376,7 @@ char *status_format(const struct status_source *source, size_t *ret_len)
 	json_builder_bool(&builder, object, "ready", health == STATUS_OK || health == STATUS_DEGRADED);
 	json_builder_text(&builder, object, "health", health_words[health]);
 	json_builder_text(&builder, object, "reason", reason);
+	json_builder_text(&builder, object, "instance", source->instance);
 	json_builder_bool(&builder, object, "observer", !source->subnet_file);
 	json_builder_bool(&builder, object, "synced", flannel_node_is_synced(source->node));
 	if (flannel_node_get_snapshot_sec(source->node))

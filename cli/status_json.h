@@ -15,6 +15,7 @@
 struct status_source {
 	const struct flannel_node *node;
 	const char *store_name;
+	const char *instance; /* NULL or "": without a name */
 	const char *store_path;
 	const char *subnet_file; /* NULL: an observer's, which has none */
 	bool ip_masq;
