@@ -38,11 +38,7 @@ struct flannel_store;
  * @FLANNEL_STORE_CONFIG_CHANGED: the network configuration is another one; .config.
  * @FLANNEL_STORE_LOST:           the store does not answer; .error. Sent once for each reason.
  * @FLANNEL_STORE_BACK:           it answers again. Sent once, before a new snapshot if changes may have been missed.
- * @FLANNEL_STORE_SELF:           of stores that do not let nodes choose: what this node is given. .lease: its subnets, of all families,
- *                                and the backend's type and data that the node published last, perhaps before a restart;
- *                                .public_ip and .public_ip6: addresses to publish instead of those found. Sent before the reply to
- *                                get_config, and again when the subnets change. Without a lease: .code and .error say
- *                                why there is none yet, which is waited for.
+ * @FLANNEL_STORE_ASSIGNED:       of stores with get_assigned(): it has another answer now.
  */
 enum flannel_store_message_type {
 	FLANNEL_STORE_CONFIG = 1,
@@ -54,7 +50,7 @@ enum flannel_store_message_type {
 	FLANNEL_STORE_CONFIG_CHANGED = 7,
 	FLANNEL_STORE_LOST = 8,
 	FLANNEL_STORE_BACK = 9,
-	FLANNEL_STORE_SELF = 10
+	FLANNEL_STORE_ASSIGNED = 10
 };
 
 /**
@@ -67,8 +63,6 @@ enum flannel_store_message_type {
  * @lease:    a reference for the receiver, or NULL.
  * @config:   malloc()ed text for the receiver, or NULL.
  * @error:    a reference for the receiver, or NULL.
- * @public_ip:  IPv4 address (length 32) that SELF asks for; else AF_UNSPEC.
- * @public_ip6: IPv6 address (length 128) likewise.
  */
 struct flannel_store_message {
 	size_t size;
@@ -79,6 +73,19 @@ struct flannel_store_message {
 	struct flannel_lease *lease;
 	char *config;
 	struct flannel_error *error;
+};
+
+/**
+ * struct flannel_store_assignment - what a store that does not let nodes choose gives to a node
+ * @size:       sizeof(struct flannel_store_assignment), set by the caller.
+ * @lease:      a reference for the caller: the node's subnets, of all families; and, if the store knows them, the backend's type and
+ *              data that peers are told of the node, perhaps from before a restart: its device takes over the MAC address in them.
+ * @public_ip:  IPv4 address (length 32) that the node publishes instead of the one found; AF_UNSPEC: the one found.
+ * @public_ip6: IPv6 address (length 128) likewise.
+ */
+struct flannel_store_assignment {
+	size_t size;
+	struct flannel_lease *lease;
 	struct flannel_prefix public_ip;
 	struct flannel_prefix public_ip6;
 };
@@ -104,10 +111,13 @@ struct flannel_store_message {
  *              a node with another address removes the old lease and creates the new one.
  * @remove:     deletes the lease with the subnets and public address of @lease; answered by one
  *              FLANNEL_STORE_DONE.
- * @assigned:   may be NULL, as in most stores. Else somebody else says which node has which subnet, and this tells the lease for a
- *              node with one of the addresses (AF_UNSPEC: none), from the configuration on: 1 with a reference, 0 if there is
- *              none yet. Nodes wait for theirs (FLANNEL_STORE_CONFIG_CHANGED has them ask again), never ask to create one,
- *              take it with update, and follow if it has another subnet. Backend data in it is what peers are told of the node.
+ * @get_assigned: may be NULL, as in most stores: then nodes choose. Else somebody else says which node has which subnets, and this
+ *              tells what the node with the given public addresses (AF_UNSPEC: none, or not known yet) is given: 1, 0 if that is
+ *              nothing (yet), or negative with the reason. Asked from the reply to get_config on, at first without addresses,
+ *              which is enough for a store that knows the node by its name, then with them, and after each
+ *              FLANNEL_STORE_ASSIGNED. A node waits until it is given something, never calls create, takes
+ *              the lease by update (which then needs no earlier lease), and moves when it is given other subnets; that it
+ *              is given nothing any more does not take away what it has: FLANNEL_STORE_REMOVED does.
  * @set_config: stores @config over the configuration whose text is @former (NULL: if there is none); answered by one
  *              FLANNEL_STORE_CONFIG, by -EEXIST with the text that is there if that is another one, or -ENOENT. May be NULL: then the
  *              configuration cannot be replaced.
@@ -132,8 +142,8 @@ struct flannel_store_ops {
 	int (*update)(void *impl, uint64_t request, struct flannel_lease *lease, uint32_t lease_sec,
 		      struct flannel_error **ret_error);
 	int (*remove)(void *impl, uint64_t request, struct flannel_lease *lease, struct flannel_error **ret_error);
-	int (*assigned)(void *impl, const struct flannel_prefix *public_ip, const struct flannel_prefix *public_ip6,
-			struct flannel_lease **ret_lease);
+	int (*get_assigned)(void *impl, const struct flannel_prefix *public_ip, const struct flannel_prefix *public_ip6,
+			    struct flannel_store_assignment *ret_assignment, struct flannel_error **ret_error);
 	int (*set_config)(void *impl, uint64_t request, const char *config, const char *former,
 			  struct flannel_error **ret_error);
 	int (*set_ready)(void *impl, int is_ready, const char *why, struct flannel_error **ret_error);

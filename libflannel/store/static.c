@@ -125,14 +125,19 @@ static void refuse(struct fl_static *store, struct flannel_error *error)
 /* a good file takes the place of the last one */
 static void adopt(struct fl_static *store, struct fl_static_leases *leases)
 {
+	bool same_config =
+		strcmp(flannel_netconf_get_text(store->leases.netconf), flannel_netconf_get_text(leases->netconf)) == 0;
+
 	fl_static_leases_clear(&store->leases);
 	store->leases = *leases;
 	store->revision++;
 	if (store->error)
 		push(store, (struct flannel_store_message){.type = FLANNEL_STORE_BACK});
 	store->error = flannel_error_unref(store->error);
-	/* also where it is the same: somebody may wait for a lease in order to go by the configuration */
-	push(store, (struct flannel_store_message){.type = FLANNEL_STORE_CONFIG_CHANGED, .config = copy_config(store)});
+	if (!same_config)
+		push(store, (struct flannel_store_message){.type = FLANNEL_STORE_CONFIG_CHANGED,
+							   .config = copy_config(store)});
+	push(store, (struct flannel_store_message){.type = FLANNEL_STORE_ASSIGNED});
 	tell_all(store);
 }
 
@@ -329,15 +334,17 @@ static int static_update(void *impl, uint64_t request, struct flannel_lease *lea
 	return answer(store, request, 0, file, NULL);
 }
 
-static int static_assigned(void *impl, const struct flannel_prefix *public_ip, const struct flannel_prefix *public_ip6,
-			   struct flannel_lease **ret_lease)
+static int static_get_assigned(void *impl, const struct flannel_prefix *public_ip,
+			       const struct flannel_prefix *public_ip6, struct flannel_store_assignment *ret_assignment,
+			       struct flannel_error **ret_error)
 {
 	struct fl_static *store = impl;
 	struct flannel_lease *lease = fl_static_leases_find(&store->leases, public_ip, public_ip6);
 
+	(void)ret_error;
 	if (!lease)
 		return 0;
-	*ret_lease = flannel_lease_ref(lease);
+	ret_assignment->lease = flannel_lease_ref(lease);
 	return 1;
 }
 
@@ -370,7 +377,7 @@ static const struct flannel_store_ops ops = {
 	.create = static_create,
 	.update = static_update,
 	.remove = static_remove,
-	.assigned = static_assigned,
+	.get_assigned = static_get_assigned,
 };
 
 /* for FL_CLEANUP */

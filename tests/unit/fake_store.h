@@ -46,6 +46,11 @@ struct fake {
 	bool refuse_with_error;
 	int dispatch_code; /* negative: it cannot go on */
 	bool is_reservation;
+
+	/* of a store that does not let nodes choose */
+	struct flannel_lease *given; /* NULL: nothing, or -EAGAIN with is_unsure */
+	bool is_unsure;
+	bool knows_names; /* it need not be told the address */
 };
 
 struct bench {
@@ -113,6 +118,7 @@ static inline void fake_free(void *impl)
 	for (size_t i = 0; i < fake->n_calls; i++)
 		free(fake->calls[i]);
 	flannel_lease_unref(fake->lease);
+	flannel_lease_unref(fake->given);
 	close(fake->fd);
 	free(fake);
 }
@@ -204,6 +210,22 @@ static const struct flannel_store_ops fake_ops = {
 	.update = fake_update,
 	.remove = fake_remove,
 };
+
+/* what is given, whatever the address */
+static inline int fake_get_assigned(void *impl, const struct flannel_prefix *public_ip,
+				    const struct flannel_prefix *public_ip6,
+				    struct flannel_store_assignment *ret_assignment, struct flannel_error **ret_error)
+{
+	struct fake *fake = impl;
+
+	cr_assert_eq(ret_assignment->size, sizeof(*ret_assignment));
+	if (fake->is_unsure)
+		return fl_error_set_retryable(ret_error, -EAGAIN, "fake", "not yet", "wait for the subnet");
+	if (!fake->given || (!fake->knows_names && !public_ip->family && !public_ip6->family))
+		return 0;
+	ret_assignment->lease = flannel_lease_ref(fake->given);
+	return 1;
+}
 
 static inline struct fake *fake_new(void)
 {
@@ -371,14 +393,19 @@ static inline void bench_quiet(struct bench *bench)
 }
 
 /* context, store, and the options of a request */
-static inline void bench_open(struct bench *bench)
+static inline void bench_open_store(struct bench *bench, const struct flannel_store_ops *ops)
 {
 	*bench = (struct bench){.fake = fake_new()};
 	cr_assert_eq(flannel_context_new(&bench->context, NULL, NULL), 0);
-	cr_assert_eq(flannel_store_new(bench->context, &fake_ops, bench->fake, &bench->store, NULL), 0);
+	cr_assert_eq(flannel_store_new(bench->context, ops, bench->fake, &bench->store, NULL), 0);
 	bench->options = (struct flannel_lease_options){.size = sizeof(bench->options)};
 	bench->options.public_ip = FAKE_IP;
 	bench->options.userdata = &bench->userdata;
+}
+
+static inline void bench_open(struct bench *bench)
+{
+	bench_open_store(bench, &fake_ops);
 }
 
 static inline void bench_close(struct bench *bench)

@@ -37,7 +37,6 @@ static int take_config(struct flannel_request *request, struct flannel_netconf *
 		       struct flannel_error **ret_error)
 {
 	struct flannel_netconf *former = request->netconf;
-	struct fl_subnet_choice given;
 	int r;
 
 	if (fl_request_confirms_config(request, netconf)) {
@@ -46,7 +45,7 @@ static int take_config(struct flannel_request *request, struct flannel_netconf *
 	}
 	fl_request_end_restored(request, NULL);
 	request->netconf = netconf;
-	r = fl_request_use_self(request, &given, ret_error);
+	r = fl_request_begin_assigned(request, ret_error);
 	if (r >= 0)
 		r = fl_request_report(request, FL_REQUEST_CONFIG, NULL, NULL, NULL, ret_error);
 	/* what was made of it is gone by now */
@@ -210,8 +209,8 @@ static void on_message(void *userdata, const struct flannel_store_message *messa
 	case FLANNEL_STORE_CONFIG_CHANGED:
 		on_config(request, message);
 		break;
-	case FLANNEL_STORE_SELF:
-		fl_request_note_self(request, message);
+	case FLANNEL_STORE_ASSIGNED:
+		fl_request_note_assigned(request);
 		break;
 	case FLANNEL_STORE_DONE:
 		fl_request_take_reply(request, message);
@@ -303,6 +302,8 @@ static void set_addresses(struct flannel_request *request, const struct fl_ident
 	request->is_outdated = true;
 	request->displaces = request->had_lease;
 	fl_request_sort_leases(request);
+	if (fl_store_assigns(request->store))
+		fl_request_note_assigned(request);
 	if (!request->pending)
 		fl_source_set_deadline(request->timer, 0);
 }
@@ -405,7 +406,8 @@ struct flannel_request *flannel_request_free(struct flannel_request *request)
 	flannel_lease_unref(request->renewal);
 	flannel_lease_unref(request->restored);
 	flannel_lease_unref(request->removing);
-	flannel_lease_unref(request->self);
+	flannel_lease_unref(request->assigned.lease);
+	flannel_error_unref(request->waits_for);
 	free(request->backend_type);
 	free(request->backend_data);
 	free(request->backend_v6_data);

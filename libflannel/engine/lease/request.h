@@ -104,11 +104,18 @@ struct flannel_context *fl_request_get_context(const struct flannel_request *req
 struct flannel_netconf *fl_request_get_netconf(const struct flannel_request *request);
 const struct fl_peers *fl_request_get_peers(const struct flannel_request *request);
 
-/* what the store gives this node, see FLANNEL_STORE_SELF; NULL if it is no store that does */
-const struct flannel_lease *fl_request_get_self(const struct flannel_request *request);
+/*
+ * Asks a store that does not let nodes choose what a node with these addresses is given: 1; 0 if there is no need to know; negative if
+ * there is nothing yet, such as -ENODATA, which is worth a retry. See get_assigned in struct flannel_store_ops.
+ */
+int fl_request_find_assigned(struct flannel_request *request, const struct flannel_prefix *public_ip,
+			     const struct flannel_prefix *public_ip6, struct flannel_error **ret_error);
+
+/* what the store gave this node when it was asked last; NULL if nothing */
+const struct flannel_lease *fl_request_get_assigned(const struct flannel_request *request);
 
 /* the address that the store asks this node to publish; NULL if there is none */
-const struct flannel_prefix *fl_request_get_self_ip(const struct flannel_request *request, int family);
+const struct flannel_prefix *fl_request_get_assigned_ip(const struct flannel_request *request, int family);
 
 /* checks the lifetime and the margin of options and fills in defaults */
 int fl_request_check_times(uint32_t *lease_sec, uint32_t *renew_margin_sec, struct flannel_error **ret_error);

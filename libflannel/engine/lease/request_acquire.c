@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 
@@ -25,6 +26,17 @@ int fl_request_report(struct flannel_request *request, enum fl_request_report wh
 	return request->fn(request->userdata, request, &news, ret_error);
 }
 
+/* Is it that nothing is given yet, as the user knows already? */
+static bool is_known_wait(struct flannel_request *request, struct flannel_error *error)
+{
+	struct flannel_error *before = request->waits_for;
+	bool is_known = before && strcmp(flannel_error_get_message(before), flannel_error_get_message(error)) == 0;
+
+	request->waits_for = flannel_error_get_code(error) == -ENODATA ? flannel_error_ref(error) : NULL;
+	flannel_error_unref(before);
+	return is_known;
+}
+
 /* a failure: retried with back-off if that makes sense, else the end of the request */
 void fl_request_fail(struct flannel_request *request, struct flannel_error *error)
 {
@@ -40,6 +52,8 @@ void fl_request_fail(struct flannel_request *request, struct flannel_error *erro
 		fl_source_set_deadline(request->timer,
 				       fl_loop_now() + (delay_ns < RETRY_LAST_NS ? delay_ns : RETRY_LAST_NS));
 	}
+	if (is_known_wait(request, error))
+		return;
 	(void)fl_request_report(request, FL_REQUEST_FAILED, NULL, NULL, error, NULL);
 }
 
@@ -109,15 +123,13 @@ static int choose(struct flannel_request *request, struct fl_subnet_choice *ret_
 	return fl_subnet_choose(request->netconf, &request->options.previous, leases, n, pick, ret_choice, ret_error);
 }
 
-/* takes the subnet that this node is given, or a free one, and asks the store to create the lease */
+/* takes a free subnet and asks the store to create the lease */
 static int create_lease(struct flannel_request *request, struct flannel_error **ret_error)
 {
 	struct fl_subnet_choice choice;
 	struct flannel_lease *lease;
-	int r = fl_request_use_self(request, &choice, ret_error);
+	int r = choose(request, &choice, ret_error);
 
-	if (r == 0)
-		r = choose(request, &choice, ret_error);
 	if (r >= 0)
 		r = make_lease(request, &choice, 0, &lease, ret_error);
 	if (r < 0)
@@ -125,6 +137,24 @@ static int create_lease(struct flannel_request *request, struct flannel_error **
 	flannel_lease_unref(request->lease);
 	request->lease = lease;
 	return fl_store_create(request->store, lease, request->options.lease_sec, &request->pending, ret_error);
+}
+
+/* the lease that this node is given: somebody else has created it */
+static int take_assigned(struct flannel_request *request, struct flannel_error **ret_error)
+{
+	struct fl_subnet_choice choice = {0};
+	struct flannel_lease *lease;
+	int r = fl_request_find_assigned(request, &request->public_ip, &request->public_ip6, ret_error);
+
+	if (r >= 0)
+		r = fl_request_use_assigned(request, &choice, ret_error);
+	if (r >= 0)
+		r = make_lease(request, &choice, 0, &lease, ret_error);
+	if (r < 0)
+		return r;
+	flannel_lease_unref(request->lease);
+	request->lease = lease;
+	return fl_store_update(request->store, lease, request->options.lease_sec, &request->pending, ret_error);
 }
 
 /* the lease that the store has for this node: used again if it fits, else removed before another is created */
@@ -181,18 +211,15 @@ static void acquire(struct flannel_request *request)
 
 	request->step = STEP_ACQUIRING;
 	request->removing = flannel_lease_unref(request->removing);
-	/* whose Node has this address, too, has nothing to do with it */
-	if (request->self)
-		r = create_lease(request, &error);
+	/* what others have with this address has nothing to do with it */
+	if (fl_store_assigns(request->store))
+		r = take_assigned(request, &error);
 	else if (request->displaces && other)
 		r = remove_own(request, other, &error);
 	else if (same)
 		r = take_over(request, same, &error);
-	else if (other && (!request->had_lease || fl_store_assigns(request->store)))
+	else if (other && !request->had_lease)
 		r = take_over(request, other, &error);
-	else if (fl_store_assigns(request->store))
-		r = fl_error_set_retryable(&error, -ENODATA, AREA, "the store has no lease for this node's address",
-					   "take a lease");
 	else
 		r = create_lease(request, &error);
 	if (r < 0)
@@ -206,7 +233,7 @@ static int write_again(struct flannel_request *request, struct flannel_error **r
 	struct flannel_lease *lease, *other = NULL;
 	int r;
 
-	if (request->displaces && !request->self)
+	if (request->displaces && !fl_store_assigns(request->store))
 		other = find_own(request, &subnets, false);
 	if (other)
 		return remove_own(request, other, ret_error);
@@ -330,6 +357,7 @@ static void hold(struct flannel_request *request, struct flannel_lease *stored)
 	request->step = STEP_HELD;
 	request->had_lease = true;
 	request->n_failures = 0;
+	request->waits_for = flannel_error_unref(request->waits_for);
 	fl_request_end_restored(request, request->lease);
 	(void)fl_request_report(request, renewed ? FL_REQUEST_RENEWED : FL_REQUEST_ACQUIRED, request->lease, NULL, NULL,
 				NULL);

@@ -78,7 +78,9 @@ static int restore_config(struct flannel_request *request, const struct fl_reque
 		struct flannel_netconf *former = request->netconf;
 
 		request->netconf = netconf;
+		request->is_restoring = true;
 		r = fl_request_report(request, FL_REQUEST_CONFIG, NULL, NULL, NULL, ret_error);
+		request->is_restoring = false;
 		flannel_netconf_unref(former);
 		return r;
 	}

@@ -3,7 +3,7 @@
 #define FL_ENGINE_REQUEST_STATE_H
 
 /* The inside of a lease request, shared by its files: request.c (life, configuration), request_acquire.c (steps to the
- * lease and its renewal), request_leases.c (whose leases the store has), request_restore.c (the lease of an earlier run), request_self.c (stores that choose for us). */
+ * lease and its renewal), request_leases.c (whose leases the store has), request_restore.c (the lease of an earlier run), request_assigned.c (stores that choose for us). */
 
 #include "engine/lease/request.h"
 
@@ -49,14 +49,15 @@ struct flannel_request {
 	bool displaces; /* it changed while a lease was held: that one takes the place of others with the new addresses */
 	char *backend_type, *backend_data, *backend_v6_data;
 
-	/* what the store gives this node, if it is one that does; NULL: the node chooses */
-	struct flannel_lease *self;
-	struct flannel_prefix self_ip, self_ip6;
+	/* what the store gives this node, if it is one that does; .lease NULL: nothing, for all that is known */
+	struct flannel_store_assignment assigned;
+	struct flannel_error *waits_for; /* what the user was told that is waited for; NULL: nothing */
 
 	struct flannel_lease *lease;    /* held, or being written */
 	struct flannel_lease *renewal;  /* what is written over the held one */
 	struct flannel_lease *restored; /* counts as held until the store has told better */
 	bool is_restored;
+	bool is_restoring; /* the configuration is being restored */
 	struct fl_peers peers;
 	struct fl_peers own; /* leases that the store has for this node's address: at most one, or a leftover */
 	struct flannel_error *config_error; /* what is wrong with the configuration in the store */
@@ -100,12 +101,15 @@ void fl_request_take_reply(struct flannel_request *request, const struct flannel
 /* the subnets of a lease */
 struct fl_subnet_choice fl_request_subnets_of(const struct flannel_lease *lease);
 
-/* the store tells what this node is given */
-void fl_request_note_self(struct flannel_request *request, const struct flannel_store_message *message);
+/* the configuration has come: what is this node given, as far as the store knows who it is; -ERANGE if that is not in the network */
+int fl_request_begin_assigned(struct flannel_request *request, struct flannel_error **ret_error);
 
-/* The given subnets of the families that are enabled: 1, 0 if the node is to choose, -ERANGE if they are not in the network */
-int fl_request_use_self(const struct flannel_request *request, struct fl_subnet_choice *ret_choice,
-			struct flannel_error **ret_error);
+/* the store may give this node something else now */
+void fl_request_note_assigned(struct flannel_request *request);
+
+/* The given subnets of the families that are enabled: 1, 0 if there are none, -ERANGE if they are not in the network */
+int fl_request_use_assigned(const struct flannel_request *request, struct fl_subnet_choice *ret_choice,
+			    struct flannel_error **ret_error);
 
 /* asks the store to remove the held lease */
 int fl_request_send_release(struct flannel_request *request, struct flannel_error **ret_error);

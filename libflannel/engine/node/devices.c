@@ -73,47 +73,47 @@ static void keep_mac(const struct fl_node_devices *devices, const struct fl_devi
 		       flannel_error_get_message(error));
 }
 
-/* the MAC address that a lease says this node's device has: 1, 0 if it says none */
-static int read_mac(const struct flannel_lease *lease, struct fl_device *device, struct flannel_error **ret_error)
+/* the MAC address that peers are told: 1, 0 if there is none */
+static int known_mac(const struct fl_node_devices *devices, const struct flannel_lease *known, struct fl_device *device)
 {
-	const char *data = lease ? flannel_lease_get_backend_data(lease, device->family) : NULL;
-	int r = data ? fl_vxlan_parse_data(data, device->mac, ret_error) : 0;
+	const char *data = known ? flannel_lease_get_backend_data(known, device->family) : NULL;
+	uint8_t mac[FL_MAC_LEN];
 
-	return r < 0 || !data ? r : 1;
-}
-
-/* the same of what the node published last, which may be of another time */
-static int published_mac(const struct fl_node_devices *devices, const struct flannel_lease *lease,
-			 struct fl_device *device)
-{
-	struct fl_device was = *device;
-
-	if (!lease || strcmp(flannel_lease_get_backend_type(lease), devices->record.scope->backend->name) != 0 ||
-	    read_mac(lease, &was, NULL) <= 0 || (was.mac[0] & 1))
+	if (!data || strcmp(flannel_lease_get_backend_type(known), devices->record.scope->backend->name) != 0 ||
+	    fl_vxlan_parse_data(data, mac, NULL) < 0 || (mac[0] & 1))
 		return 0;
-	*device = was;
+	memcpy(device->mac, mac, sizeof(mac));
 	return 1;
 }
 
-/* The MAC address that peers know the device by: the one that the store says, the one it has, published, had before a reboot, or a new one. */
-static int find_mac(const struct fl_node_devices *devices, struct fl_rtnl *rtnl, const struct flannel_lease *assigned,
-		    const struct flannel_lease *published, struct fl_device *device, struct flannel_error **ret_error)
+/* the MAC address that a device has: 1, 0 if it is not there, negative */
+static int present_mac(struct fl_rtnl *rtnl, struct fl_device *device, struct flannel_error **ret_error)
 {
 	struct fl_link_info info;
-	int r = read_mac(assigned, device, ret_error);
+	int r = fl_link_get(rtnl, device->name, &info, ret_error);
 
-	if (r != 0)
+	if (r <= 0 || strcmp(info.kind, "vxlan") != 0 || !info.has_mac)
 		return r < 0 ? r : 0;
-	r = fl_link_get(rtnl, device->name, &info, ret_error);
+	memcpy(device->mac, info.mac, FL_MAC_LEN);
+	return 1;
+}
+
+/* The MAC address that peers know the device by: what they are told, the one it has, had before a reboot, or a new one. */
+static int find_mac(const struct fl_node_devices *devices, struct fl_rtnl *rtnl, const struct flannel_lease *known,
+		    struct fl_device *device, struct flannel_error **ret_error)
+{
+	int r = known_mac(devices, known, device);
+
+	if (r == 0)
+		r = present_mac(rtnl, device, ret_error);
+	if (r == 0)
+		r = remember_mac(devices, device);
+	if (r == 0)
+		r = fl_mac_draw(device->mac, ret_error);
 	if (r < 0)
 		return r;
-	if (r > 0 && strcmp(info.kind, "vxlan") == 0 && info.has_mac)
-		memcpy(device->mac, info.mac, FL_MAC_LEN);
-	else if (!published_mac(devices, published, device) && remember_mac(devices, device) <= 0)
-		r = fl_mac_draw(device->mac, ret_error);
-	if (r >= 0)
-		keep_mac(devices, device);
-	return r;
+	keep_mac(devices, device);
+	return 0;
 }
 
 /* what happens to the objects is told, and matters to the node's health */
@@ -208,8 +208,7 @@ static int check_registered(const struct fl_node_devices *devices, struct flanne
 }
 
 int fl_node_devices_register(struct fl_node_devices *devices, struct fl_backend_facts *facts,
-			     const struct flannel_lease *assigned, const struct flannel_lease *published,
-			     struct flannel_error **ret_error)
+			     const struct flannel_lease *known, struct flannel_error **ret_error)
 {
 	struct fl_reconciler *reconciler = devices->record.scope->reconciler;
 	struct fl_rtnl *rtnl;
@@ -221,7 +220,7 @@ int fl_node_devices_register(struct fl_node_devices *devices, struct fl_backend_
 		return r;
 	facts->vxlan_port = fl_vxlan_default_port();
 	for (size_t i = 0; i < facts->n_devices && r >= 0; i++)
-		r = find_mac(devices, rtnl, assigned, published, &facts->devices[i], ret_error);
+		r = find_mac(devices, rtnl, known, &facts->devices[i], ret_error);
 	if (r >= 0)
 		r = fl_node_devices_want(devices, ret_error);
 	if (r >= 0)

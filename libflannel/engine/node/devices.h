@@ -18,12 +18,12 @@ struct fl_node_devices {
 void fl_node_devices_init(struct fl_node_devices *devices, const struct fl_node_scope *scope);
 
 /*
- * Makes the backend's devices, with the MAC addresses that they have, had, or get now, which come into facts (the scope's): the store is told
- * of them. published: a lease that the store remembers of this node, or NULL. Their own addresses follow when the lease is known.
+ * Makes the backend's devices, with the MAC addresses that peers know, or the devices have, had, or get now: they come into facts (the
+ * scope's), and from there into the store. known: the lease that peers are told of this node, or NULL. The devices' own addresses
+ * follow when the lease is held.
  */
 int fl_node_devices_register(struct fl_node_devices *devices, struct fl_backend_facts *facts,
-			     const struct flannel_lease *assigned, const struct flannel_lease *published,
-			     struct flannel_error **ret_error);
+			     const struct flannel_lease *known, struct flannel_error **ret_error);
 
 /* what is wanted, as the facts are now */
 int fl_node_devices_want(struct fl_node_devices *devices, struct flannel_error **ret_error);

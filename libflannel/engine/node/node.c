@@ -94,10 +94,8 @@ static int on_news(void *userdata, struct flannel_request *request, const struct
 			note_peer(node, news);
 		return 0;
 	}
-	if (news->report == FL_REQUEST_CONFIG) {
-		fl_node_set_error(node, NULL);
+	if (news->report == FL_REQUEST_CONFIG)
 		return fl_node_configure(node, ret_error);
-	}
 	if (news->report == FL_REQUEST_FAILED && !flannel_error_is_retryable(news->error)) {
 		fl_node_fail(node, news->error);
 		return 0;

@@ -55,22 +55,13 @@ static int set_networks(struct flannel_node *node, const struct flannel_netconf 
 /* a store in which somebody else says who has which subnet must know this node: what it says counts from the first step on */
 static int check_assigned(struct flannel_node *node, struct flannel_error **ret_error)
 {
-	const struct flannel_prefix *ip = &node->underlay.current.public_ip, *ip6 = &node->underlay.current.public_ip6;
-	char text[FLANNEL_PREFIX_STRLEN];
-	struct flannel_lease *lease;
+	const struct fl_underlay *underlay = &node->underlay.current;
+	int r = fl_request_find_assigned(node->request, &underlay->public_ip, &underlay->public_ip6, ret_error);
 
-	if (node->options.is_observer || !fl_store_assigns(node->store))
-		return 0;
-	if (fl_store_get_assigned(node->store, ip, ip6, &lease) > 0) {
-		flannel_lease_unref(lease);
-		return 0;
-	}
 	/* as long as nothing is set by way of it, nothing has to follow it */
-	fl_node_forget_underlay(node);
-	return fl_error_set_retryable(ret_error, -ENODATA, "store", "waiting for it",
-				      "no lease for the address %s in %s",
-				      flannel_prefix_format_address(ip->family ? ip : ip6, text, sizeof(text)),
-				      fl_store_get_identity(node->store));
+	if (r < 0)
+		fl_node_forget_underlay(node);
+	return r < 0 ? r : 0;
 }
 
 /* which backend, and its settings */
@@ -105,7 +96,7 @@ static void start_over(struct flannel_node *node)
 /* an address that the store asks for takes the place of the option */
 static int use_given_address(struct flannel_node *node, int family, char **option, struct flannel_error **ret_error)
 {
-	const struct flannel_prefix *given = fl_request_get_self_ip(node->request, family);
+	const struct flannel_prefix *given = fl_request_get_assigned_ip(node->request, family);
 	char text[FLANNEL_PREFIX_STRLEN], *copy;
 
 	if (!given)
@@ -142,17 +133,6 @@ static int choose_underlay(struct flannel_node *node, struct flannel_error **ret
 	return 0;
 }
 
-/* the MAC addresses that the store says or remembers come first */
-static int register_devices(struct flannel_node *node, struct flannel_error **ret_error)
-{
-	FL_CLEANUP(flannel_lease_unrefp) struct flannel_lease *assigned = NULL;
-	const struct fl_underlay *underlay = &node->underlay.current;
-
-	(void)fl_store_get_assigned(node->store, &underlay->public_ip, &underlay->public_ip6, &assigned);
-	return fl_node_devices_register(&node->devices, &node->scope.facts, assigned,
-					fl_request_get_self(node->request), ret_error);
-}
-
 int fl_node_configure(struct flannel_node *node, struct flannel_error **ret_error)
 {
 	struct flannel_netconf *netconf = fl_request_get_netconf(node->request);
@@ -180,7 +160,8 @@ int fl_node_configure(struct flannel_node *node, struct flannel_error **ret_erro
 	if (r >= 0)
 		r = check_assigned(node, ret_error);
 	if (r >= 0)
-		r = register_devices(node, ret_error);
+		r = fl_node_devices_register(&node->devices, &node->scope.facts, fl_request_get_assigned(node->request),
+					     ret_error);
 	if (r >= 0)
 		r = set_identity(node, ret_error);
 	if (r >= 0 && node->options.masquerade)

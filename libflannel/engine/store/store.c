@@ -119,14 +119,7 @@ int fl_store_claim(struct flannel_store *store, fl_store_fn fn, void *userdata, 
 
 bool fl_store_assigns(const struct flannel_store *store)
 {
-	return store->impl && store->ops.assigned;
-}
-
-int fl_store_get_assigned(const struct flannel_store *store, const struct flannel_prefix *public_ip,
-			  const struct flannel_prefix *public_ip6, struct flannel_lease **ret_lease)
-{
-	return fl_store_assigns(store) && !store->has_ended &&
-	       store->ops.assigned(store->impl, public_ip, public_ip6, ret_lease) > 0;
+	return store->impl && store->ops.get_assigned;
 }
 
 /* what a store's function returned: a store of a host may leave the error out */
@@ -137,6 +130,19 @@ static int checked(const struct flannel_store *store, int r, struct flannel_erro
 	if (ret_error && !*ret_error)
 		return fl_error_set(ret_error, r, AREA, NULL, "ask the %s store", store->name);
 	return r;
+}
+
+int fl_store_get_assigned(const struct flannel_store *store, const struct flannel_prefix *public_ip,
+			  const struct flannel_prefix *public_ip6, struct flannel_store_assignment *ret_assignment,
+			  struct flannel_error **ret_error)
+{
+	int r;
+
+	*ret_assignment = (struct flannel_store_assignment){.size = sizeof(*ret_assignment)};
+	if (!fl_store_assigns(store) || store->has_ended)
+		return 0;
+	r = store->ops.get_assigned(store->impl, public_ip, public_ip6, ret_assignment, ret_error);
+	return r < 0 ? checked(store, r, ret_error) : r > 0 && ret_assignment->lease;
 }
 
 int fl_store_check_alive(const struct flannel_store *store, struct flannel_error **ret_error)

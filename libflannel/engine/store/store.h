@@ -25,9 +25,10 @@ const char *fl_store_get_identity(const struct flannel_store *store);
 /* does somebody else say which node has which subnet */
 bool fl_store_assigns(const struct flannel_store *store);
 
-/* the lease that such a store has for a node: 1 with a reference, 0 */
+/* what such a store gives to a node, see get_assigned in struct flannel_store_ops: 1, 0, negative */
 int fl_store_get_assigned(const struct flannel_store *store, const struct flannel_prefix *public_ip,
-			  const struct flannel_prefix *public_ip6, struct flannel_lease **ret_lease);
+			  const struct flannel_prefix *public_ip6, struct flannel_store_assignment *ret_assignment,
+			  struct flannel_error **ret_error);
 
 /* ends the use: no message is delivered any more */
 void fl_store_release(struct flannel_store *store);

@@ -237,9 +237,9 @@ int flannel_store_new(struct flannel_context *context, const struct flannel_stor
 
 	if (!context || !ops || !ret_store)
 		return fl_error_set(ret_error, -EINVAL, "argument", "a parameter is NULL", "make a store");
-	/* the first release ended before assigned */
-	r = fl_options_copy(&copy, sizeof(copy), offsetof(struct flannel_store_ops, assigned), ops, "flannel_store_ops",
-			    ret_error);
+	/* the first release ended before get_assigned */
+	r = fl_options_copy(&copy, sizeof(copy), offsetof(struct flannel_store_ops, get_assigned), ops,
+			    "flannel_store_ops", ret_error);
 	if (r < 0)
 		return r;
 	if (!ops_complete(&copy))

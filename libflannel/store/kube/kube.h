@@ -46,6 +46,8 @@ int fl_kube_create(void *impl, uint64_t number, struct flannel_lease *lease, uin
 int fl_kube_update(void *impl, uint64_t number, struct flannel_lease *lease, uint32_t lease_sec,
 		   struct flannel_error **ret_error);
 int fl_kube_remove(void *impl, uint64_t number, struct flannel_lease *lease, struct flannel_error **ret_error);
+int fl_kube_get_assigned(void *impl, const struct flannel_prefix *public_ip, const struct flannel_prefix *public_ip6,
+			 struct flannel_store_assignment *ret_assignment, struct flannel_error **ret_error);
 int fl_kube_set_ready(void *impl, int is_ready, const char *why, struct flannel_error **ret_error);
 
 #endif

@@ -39,11 +39,12 @@ enum fl_kube_ask {
 
 /* the own Node, and what is to become of it */
 struct fl_kube_own {
-	struct fl_kube_node node;   /* as it was told last; .name NULL: it is not known to exist */
-	bool is_current;            /* known as well as it can be for a request that has to know */
-	struct flannel_lease *told; /* as SELF */
-	char *told_problem;         /* why there was no SELF */
-	struct flannel_lease *held; /* what was written, and is to stay */
+	struct fl_kube_node node;                    /* as it was told last; .name NULL: it is not known to exist */
+	bool is_current;                             /* known as well as it can be for a request that has to know */
+	struct flannel_lease *told;                  /* what the node is given, as its user was told last */
+	char *told_problem;                          /* why that was nothing */
+	struct flannel_prefix public_ip, public_ip6; /* what an operator wants published, when it was told */
+	struct flannel_lease *held;                  /* what was written, and is to stay */
 
 	bool needs_repair;
 	uint64_t repair_ns;       /* not before */

@@ -24,6 +24,7 @@ static const struct flannel_store_ops ops = {
 	.create = fl_kube_create,
 	.update = fl_kube_update,
 	.remove = fl_kube_remove,
+	.get_assigned = fl_kube_get_assigned,
 	.set_ready = fl_kube_set_ready,
 };
 

@@ -112,19 +112,25 @@ static void read_address(const struct fl_kube *store, enum fl_kube_annotation wh
 		       family == AF_INET ? "IPv4" : "IPv6");
 }
 
+/* has the receiver ask what the node is given */
+static int tell_assigned(struct fl_kube *store)
+{
+	const struct flannel_store_message message = {.type = FLANNEL_STORE_ASSIGNED};
+
+	return fl_store_queue_push(&store->queue, &message);
+}
+
 /* tells why there is no subnet, once for each reason */
-static int tell_problem(struct fl_kube *store, int code, struct flannel_error *error)
+static int tell_problem(struct fl_kube *store, struct flannel_error *error)
 {
 	const char *text = flannel_error_get_message(error);
-	struct flannel_store_message message = {.type = FLANNEL_STORE_SELF, .code = code};
 
 	if (store->own.told_problem && strcmp(store->own.told_problem, text) == 0)
 		return 0;
 	free(store->own.told_problem);
 	store->own.told_problem = strdup(text);
 	fl_log(&store->log, FLANNEL_LOG_WARNING, "store", "%s", text);
-	message.error = flannel_error_ref(error);
-	return fl_store_queue_push(&store->queue, &message);
+	return tell_assigned(store);
 }
 
 /* what the node is given, if that is known */
@@ -139,7 +145,6 @@ static int get_self(const struct fl_kube *store, struct flannel_lease **ret_leas
 
 int fl_kube_own_tell(struct fl_kube *store, struct flannel_error **ret_error)
 {
-	struct flannel_store_message message = {.type = FLANNEL_STORE_SELF};
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 	struct fl_kube_own *own = &store->own;
 	struct flannel_lease *lease;
@@ -147,7 +152,7 @@ int fl_kube_own_tell(struct fl_kube *store, struct flannel_error **ret_error)
 	int r = get_self(store, &lease, &error);
 
 	if (r < 0) {
-		(void)tell_problem(store, r, error);
+		(void)tell_problem(store, error);
 		if (ret_error)
 			*ret_error = FL_TAKE(error);
 		return r;
@@ -160,10 +165,26 @@ int fl_kube_own_tell(struct fl_kube *store, struct flannel_error **ret_error)
 	own->told_problem = NULL;
 	flannel_lease_unref(own->told);
 	own->told = lease;
-	message.lease = flannel_lease_ref(lease);
-	read_address(store, FL_KUBE_NODE_PUBLIC_IP, AF_INET, &message.public_ip);
-	read_address(store, FL_KUBE_NODE_PUBLIC_IPV6, AF_INET6, &message.public_ip6);
-	return fl_store_queue_push(&store->queue, &message) < 0 ? fl_error_oom(ret_error) : 0;
+	own->public_ip = own->public_ip6 = (struct flannel_prefix){0};
+	read_address(store, FL_KUBE_NODE_PUBLIC_IP, AF_INET, &own->public_ip);
+	read_address(store, FL_KUBE_NODE_PUBLIC_IPV6, AF_INET6, &own->public_ip6);
+	/* who asks for the configuration asks for this by itself */
+	return !is_asked && tell_assigned(store) < 0 ? fl_error_oom(ret_error) : 0;
+}
+
+int fl_kube_get_assigned(void *impl, const struct flannel_prefix *public_ip, const struct flannel_prefix *public_ip6,
+			 struct flannel_store_assignment *ret_assignment, struct flannel_error **ret_error)
+{
+	const struct fl_kube *store = impl;
+	int r = get_self(store, &ret_assignment->lease, ret_error);
+
+	(void)public_ip;
+	(void)public_ip6;
+	if (r < 0)
+		return r;
+	ret_assignment->public_ip = store->own.public_ip;
+	ret_assignment->public_ip6 = store->own.public_ip6;
+	return 1;
 }
 
 int fl_kube_own_patch(struct fl_kube *store, const struct flannel_lease *lease, char **ret_body,
