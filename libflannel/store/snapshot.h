@@ -37,6 +37,25 @@ int fl_snapshot_read(const char *path, struct fl_snapshot **ret_snapshot, struct
 /* replaces the file as a whole, mode 0600: a network configuration may hold keys */
 int fl_snapshot_write(const struct fl_snapshot *snapshot, const char *path, struct flannel_error **ret_error);
 
+/*
+ * The last two in steps, since with thousands of peers each takes tens of milliseconds. A step takes at most n_max peers; the caller
+ * takes steps until one returns 0 or fails.
+ */
+struct fl_snapshot_reader;
+int fl_snapshot_reader_open(const char *path, struct fl_snapshot_reader **ret_reader, struct flannel_error **ret_error);
+int fl_snapshot_reader_step(struct fl_snapshot_reader *reader, size_t n_max, struct fl_snapshot **ret_snapshot,
+			    struct flannel_error **ret_error);
+struct fl_snapshot_reader *fl_snapshot_reader_free(struct fl_snapshot_reader *reader);
+
+/* snapshot is borrowed until the writer is freed; save() comes after the last step */
+struct fl_snapshot_writer;
+int fl_snapshot_writer_new(const struct fl_snapshot *snapshot, struct fl_snapshot_writer **ret_writer,
+			   struct flannel_error **ret_error);
+int fl_snapshot_writer_step(struct fl_snapshot_writer *writer, size_t n_max, struct flannel_error **ret_error);
+int fl_snapshot_writer_save(const struct fl_snapshot_writer *writer, const char *path,
+			    struct flannel_error **ret_error);
+struct fl_snapshot_writer *fl_snapshot_writer_free(struct fl_snapshot_writer *writer);
+
 struct fl_snapshot *fl_snapshot_free(struct fl_snapshot *snapshot);
 
 FL_DEFINE_CLEANUP(struct fl_snapshot *, fl_snapshot_free)

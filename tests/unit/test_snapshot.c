@@ -63,6 +63,38 @@ Test(snapshot, comes_back_as_it_was)
 	cr_expect_eq(fl_snapshot_read(path, &again, NULL), -ENOENT);
 }
 
+/* a dispatch reads or writes a part of it */
+Test(snapshot, in_steps)
+{
+	FL_CLEANUP(fl_snapshot_freep) struct fl_snapshot *snapshot = make(), *again = NULL;
+	struct fl_snapshot_writer *writer = NULL;
+	struct fl_snapshot_reader *reader = NULL;
+	char path[] = "/tmp/fl-snapshot-XXXXXX";
+	int fd = mkstemp(path);
+
+	cr_assert_geq(fd, 0);
+	close(fd);
+	cr_assert_eq(fl_snapshot_writer_new(snapshot, &writer, NULL), 0);
+	cr_expect_eq(fl_snapshot_writer_step(writer, 1, NULL), 1);
+	cr_expect_eq(fl_snapshot_writer_step(writer, 1, NULL), 0);
+	cr_expect_eq(fl_snapshot_writer_save(writer, path, NULL), 0);
+	fl_snapshot_writer_free(writer);
+	cr_assert_eq(fl_snapshot_reader_open(path, &reader, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		cr_expect_eq(fl_snapshot_reader_step(reader, 1, &again, NULL), 1);
+		cr_assert_null(again);
+	}
+	cr_assert_eq(fl_snapshot_reader_step(reader, 1, &again, NULL), 0);
+	fl_snapshot_reader_free(reader);
+	cr_assert_eq(again->n_peers, 2);
+	expect_lease(again->peers[1], snapshot->peers[1]);
+	unlink(path);
+	/* given up half way */
+	cr_assert_eq(fl_snapshot_writer_new(snapshot, &writer, NULL), 0);
+	cr_expect_eq(fl_snapshot_writer_step(writer, 1, NULL), 1);
+	fl_snapshot_writer_free(writer);
+}
+
 /* what no waiting helps against is told at once */
 Test(snapshot, store_that_never_opens)
 {

@@ -15,6 +15,10 @@
 #define WRITE_EVERY_NS (10 * FL_NSEC_PER_SEC)
 #define WRITE_AGAIN_NS (60 * FL_NSEC_PER_SEC)
 
+/* peers in one dispatch, a millisecond or two */
+#define READ_AT_ONCE 64
+#define WRITE_AT_ONCE 256
+
 /* a store that has told nothing at all for so long is taken for one that does not answer */
 #define PATIENCE_NS (3 * FL_NSEC_PER_SEC)
 #define RESTORE_AGAIN_NS FL_NSEC_PER_SEC
@@ -46,28 +50,53 @@ static struct fl_snapshot *take_snapshot(const struct fl_node_snapshot *of)
 	return FL_TAKE(snapshot);
 }
 
-/* writes what is known now */
-static void write_snapshot(struct fl_node_snapshot *snapshot)
+/* no snapshot is being written any more */
+static void end_writing(struct fl_node_snapshot *snapshot)
 {
-	FL_CLEANUP(fl_snapshot_freep) struct fl_snapshot *now = take_snapshot(snapshot);
-	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
-	bool has_failed = snapshot->has_failed;
-	int r;
+	snapshot->writer = fl_snapshot_writer_free(snapshot->writer);
+	snapshot->now = fl_snapshot_free(snapshot->now);
+}
 
-	if (!now)
-		return;
-	r = fl_file_make_directories(snapshot->state_dir, 0700, &error);
-	if (r >= 0)
-		r = fl_snapshot_write(now, snapshot->path, &error);
+/* begins to write what is known now, if there is anything */
+static void begin_writing(struct fl_node_snapshot *snapshot)
+{
+	end_writing(snapshot);
+	snapshot->now = take_snapshot(snapshot);
+	if (snapshot->now && fl_snapshot_writer_new(snapshot->now, &snapshot->writer, NULL) < 0)
+		end_writing(snapshot);
+}
+
+/* what was to be written is, or could not be: r with error */
+static void finish_writing(struct fl_node_snapshot *snapshot, int r, const struct flannel_error *error)
+{
+	bool has_failed = snapshot->has_failed;
+
+	end_writing(snapshot);
 	snapshot->written_ns = fl_loop_now();
 	snapshot->has_failed = r < 0;
-	if (r >= 0) {
-		snapshot->is_dirty = false;
+	snapshot->is_dirty |= r < 0;
+	if (r < 0 && !has_failed)
+		warn(snapshot, "a restart without the store will not know the peers of now", error);
+	if (snapshot->is_dirty)
+		fl_source_set_deadline(snapshot->timer,
+				       snapshot->written_ns + (r < 0 ? WRITE_AGAIN_NS : WRITE_EVERY_NS));
+}
+
+/* goes on with it, for at most so many peers */
+static void go_on_writing(struct fl_node_snapshot *snapshot, size_t n_max)
+{
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	int r = fl_snapshot_writer_step(snapshot->writer, n_max, &error);
+
+	if (r > 0) {
+		fl_source_set_deadline(snapshot->timer, 0);
 		return;
 	}
-	if (!has_failed)
-		warn(snapshot, "a restart without the store will not know the peers of now", error);
-	fl_source_set_deadline(snapshot->timer, snapshot->written_ns + WRITE_AGAIN_NS);
+	if (r == 0)
+		r = fl_file_make_directories(snapshot->state_dir, 0700, &error);
+	if (r >= 0)
+		r = fl_snapshot_writer_save(snapshot->writer, snapshot->path, &error);
+	finish_writing(snapshot, r, error);
 }
 
 void fl_node_snapshot_drop(struct fl_node_snapshot *snapshot, const struct flannel_error *error)
@@ -94,20 +123,29 @@ static void check_past(struct fl_node_snapshot *snapshot)
 	fl_node_snapshot_drop(snapshot, error);
 }
 
-/* reads it, now that it is needed: with thousands of peers that takes a while, and most starts need it not */
-static void read_past(struct fl_node_snapshot *snapshot)
+/* reads it, now that it is needed: with thousands of peers that takes a while, and most starts need it not. True: it is read, if there is one */
+static bool read_past(struct fl_node_snapshot *snapshot)
 {
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
-	int r;
+	int r = 0;
 
 	if (snapshot->is_read)
-		return;
+		return true;
+	if (!snapshot->reader)
+		r = fl_snapshot_reader_open(snapshot->path, &snapshot->reader, &error);
+	if (r >= 0)
+		r = fl_snapshot_reader_step(snapshot->reader, READ_AT_ONCE, &snapshot->past, &error);
+	if (r > 0) {
+		fl_source_set_deadline(snapshot->timer, 0);
+		return false;
+	}
 	snapshot->is_read = true;
-	r = fl_snapshot_read(snapshot->path, &snapshot->past, &error);
+	snapshot->reader = fl_snapshot_reader_free(snapshot->reader);
 	if (r >= 0)
 		check_past(snapshot);
 	else if (r != -ENOENT)
 		fl_node_snapshot_drop(snapshot, error);
+	return true;
 }
 
 int fl_node_snapshot_restore(struct fl_node_snapshot *snapshot, struct flannel_error **ret_error)
@@ -115,10 +153,9 @@ int fl_node_snapshot_restore(struct fl_node_snapshot *snapshot, struct flannel_e
 	const struct fl_snapshot *past;
 	struct fl_request_past known;
 
-	read_past(snapshot);
-	past = snapshot->past;
-	if (!past)
+	if (!read_past(snapshot) || !snapshot->past)
 		return 0;
+	past = snapshot->past;
 	known = (struct fl_request_past){.config = past->config, .own = past->own};
 	known.peers = past->peers;
 	known.n_peers = past->n_peers;
@@ -137,8 +174,13 @@ static void on_timer(void *userdata, uint32_t events)
 	struct fl_node_snapshot *snapshot = userdata;
 
 	(void)events;
-	if (snapshot->is_current && snapshot->is_dirty)
-		write_snapshot(snapshot);
+	/* without a lease nothing is written; getting one is a change */
+	if (snapshot->is_current && !snapshot->writer && snapshot->is_dirty) {
+		snapshot->is_dirty = false;
+		begin_writing(snapshot);
+	}
+	if (snapshot->writer)
+		go_on_writing(snapshot, WRITE_AT_ONCE);
 	else if (!snapshot->is_current && !snapshot->is_in_use)
 		snapshot->restore(snapshot->userdata);
 }
@@ -186,6 +228,8 @@ bool fl_node_snapshot_leave(struct fl_node_snapshot *snapshot)
 	snapshot->is_in_use = false;
 	snapshot->is_current = true;
 	snapshot->past = fl_snapshot_free(snapshot->past);
+	snapshot->reader = fl_snapshot_reader_free(snapshot->reader);
+	snapshot->is_read = true;
 	fl_node_snapshot_note_change(snapshot);
 	return was_in_use;
 }
@@ -197,6 +241,9 @@ void fl_node_snapshot_note_change(struct fl_node_snapshot *snapshot)
 	if (!snapshot->path || !snapshot->is_current || snapshot->is_dirty)
 		return;
 	snapshot->is_dirty = true;
+	/* its end sees to it */
+	if (snapshot->writer)
+		return;
 	if (snapshot->written_ns && next_ns > deadline_ns)
 		deadline_ns = next_ns;
 	fl_source_set_deadline(snapshot->timer, deadline_ns);
@@ -205,7 +252,10 @@ void fl_node_snapshot_note_change(struct fl_node_snapshot *snapshot)
 void fl_node_snapshot_close(struct fl_node_snapshot *snapshot)
 {
 	if (snapshot->path && snapshot->is_current && snapshot->is_dirty && snapshot->request)
-		write_snapshot(snapshot);
+		begin_writing(snapshot);
+	if (snapshot->writer)
+		go_on_writing(snapshot, SIZE_MAX);
+	snapshot->reader = fl_snapshot_reader_free(snapshot->reader);
 	snapshot->timer = fl_source_free(snapshot->timer);
 	snapshot->past = fl_snapshot_free(snapshot->past);
 	snapshot->is_in_use = false;

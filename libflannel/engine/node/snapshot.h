@@ -22,12 +22,15 @@ struct fl_node_snapshot {
 
 	char *path;               /* NULL: nothing is kept */
 	struct fl_snapshot *past; /* of an earlier run, from when it is needed until the store has told better */
-	bool is_read;             /* past was read, if there was one */
-	struct fl_source *timer;  /* goes by the past, or writes */
-	bool is_in_use;           /* the node goes by the past */
-	bool is_current;          /* the lease is the store's: what changes from here on is kept */
-	bool is_dirty;            /* something has changed since it was written */
-	bool has_failed;          /* it could not be written the last time */
+	struct fl_snapshot_reader *reader; /* while that is being read */
+	bool is_read;                      /* past was read, if there was one */
+	struct fl_snapshot *now;           /* what is being written */
+	struct fl_snapshot_writer *writer;
+	struct fl_source *timer; /* goes by the past, or writes */
+	bool is_in_use;          /* the node goes by the past */
+	bool is_current;         /* the lease is the store's: what changes from here on is kept */
+	bool is_dirty;           /* something has changed since it was written, or begun to be */
+	bool has_failed;         /* it could not be written the last time */
 	uint64_t written_ns;
 };
 
@@ -37,7 +40,7 @@ int fl_node_snapshot_open(struct fl_node_snapshot *snapshot, struct flannel_erro
 /* the store does not answer: .restore is called at the next dispatch, if nothing better is known */
 void fl_node_snapshot_consider(struct fl_node_snapshot *snapshot);
 
-/* goes by the past, if there is one: see fl_request_restore(). 0 also if there is none. */
+/* goes by the past, if there is one: see fl_request_restore(). 0 also if there is none, or it is still being read: .restore is called again. */
 int fl_node_snapshot_restore(struct fl_node_snapshot *snapshot, struct flannel_error **ret_error);
 
 /* the past cannot be used, and will not be able to later */
