@@ -216,10 +216,10 @@ static int end(struct store_tool *tool)
 			      lease ? "is a lease that ends, no reservation" : "is not reserved");
 		return TOOL_REFUSED;
 	}
-	r = flannel_store_remove_lease_sync(tool->store, lease, STORE_TOOL_DEADLINE_MS, &error);
+	r = flannel_store_unreserve_sync(tool->store, lease, STORE_TOOL_DEADLINE_MS, &error);
 	if (r < 0)
 		return store_tool_fail(tool, r, error);
-	(void)printf("%s is not reserved any more; a node that runs with it leases it again at once\n",
+	(void)printf("%s is not reserved any more; a node that has it keeps it as a lease that ends\n",
 		     format_subnets(lease, text, sizeof(text)));
 	return EXIT_SUCCESS;
 }

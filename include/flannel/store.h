@@ -107,7 +107,8 @@ struct flannel_store_assignment {
  *              FLANNEL_STORE_DONE.
  * @update:     writes @lease over the one with the same subnets and a public address in common, or with the same
  *              subnets and the revision of @lease (its node has another address now), with a new lifetime;
- *              a reservation stays one. Answered by one FLANNEL_STORE_DONE; by -ENOENT if there is none, and then
+ *              a reservation stays one, unless @lease has an end itself (expires_sec), which makes it a lease again that lives
+ *              for @lease_sec. Answered by one FLANNEL_STORE_DONE; by -ENOENT if there is none, and then
  *              a node with another address removes the old lease and creates the new one.
  * @remove:     deletes the lease with the subnets and public address of @lease; answered by one
  *              FLANNEL_STORE_DONE.
@@ -335,10 +336,25 @@ FLANNEL_PUBLIC struct flannel_lease **flannel_lease_list_free(struct flannel_lea
  *   -ETIMEDOUT  the store did not answer (retryable)
  *   -ENOMEM, and what the store says.
  *
- * Since: 0.1. See also: flannel_store_remove_lease_sync().
+ * Since: 0.1. See also: flannel_store_unreserve_sync().
  */
 FLANNEL_PUBLIC int flannel_store_reserve_sync(struct flannel_store *store, struct flannel_lease *lease,
 					      unsigned int deadline_ms, struct flannel_error **ret_error);
+
+/**
+ * flannel_store_unreserve_sync() - make a reservation a lease that ends
+ * @store:       a store on which no lease request or node runs.
+ * @lease:       the reservation, as flannel_store_list_leases_sync() gave it.
+ * @deadline_ms: wait at most this long, milliseconds, 1 to 60000.
+ * @ret_error:   NULL, or points at NULL; set on failure, then owned by the caller.
+ *
+ * A node that has the subnet keeps it, and renews it from now on. If none ever took it, the reservation is deleted.
+ *
+ * Return: 1, 0 if it ends already, or negative with nothing changed: -EINVAL, -ENOENT (it is not there, or another node's),
+ * -EOPNOTSUPP (leases of this store do not end), -EBUSY, -ETIMEDOUT (retryable), -ENOMEM, and what the store says. Since: 0.1.
+ */
+FLANNEL_PUBLIC int flannel_store_unreserve_sync(struct flannel_store *store, struct flannel_lease *lease,
+						unsigned int deadline_ms, struct flannel_error **ret_error);
 
 /**
  * flannel_store_remove_lease_sync() - delete a lease or reservation

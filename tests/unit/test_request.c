@@ -310,6 +310,14 @@ Test(request, reservation)
 	bench_event(&bench, "lease-acquired 10.244.7.0-24");
 	cr_expect_eq(flannel_lease_get_expires_sec(flannel_request_get_lease(bench.request)), 0);
 	cr_expect_eq(fl_source_get_deadline(bench.request->timer), UINT64_MAX, "a reservation is renewed");
+	/* until it is none any more: then it would end */
+	bench.fake->is_reservation = false;
+	fake_tell_lease(bench.fake, FLANNEL_STORE_LEASE, "10.244.7.0-24 " FAKE_IP);
+	bench_call(&bench, "update 10.244.7.0-24");
+	fake_answer(bench.fake, 0);
+	bench_event(&bench, "lease-renewed 10.244.7.0-24");
+	cr_expect_neq(fl_source_get_deadline(bench.request->timer), UINT64_MAX, "a lease is not renewed");
+	bench_quiet(&bench);
 	bench_close(&bench);
 }
 

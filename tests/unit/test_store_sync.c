@@ -150,6 +150,24 @@ static void remove_lease(struct bench *bench, const char *key, const char *addre
 	flannel_lease_unref(lease);
 }
 
+/* ends the reservation of a subnet, as it is in the list */
+static void unreserve(struct bench *bench, const char *key, int code)
+{
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	struct flannel_lease **leases = NULL;
+	char found[2 * FLANNEL_PREFIX_STRLEN];
+	size_t n = 0, i = 0;
+	int r;
+
+	cr_assert_eq(flannel_store_list_leases_sync(bench->store, PATIENCE_MS, &leases, &n, NULL), 0);
+	while (i < n && strcmp(flannel_lease_format_key(leases[i], found, sizeof(found)), key) != 0)
+		i++;
+	cr_assert_lt(i, n, "%s is not there", key);
+	r = flannel_store_unreserve_sync(bench->store, leases[i], PATIENCE_MS, &error);
+	cr_expect_eq(r, code, "%s: %d: %s", key, r, flannel_error_get_message(error));
+	flannel_lease_list_free(leases, n);
+}
+
 Test(store_sync, reservations)
 {
 	struct bench bench;
@@ -220,6 +238,14 @@ Test(store_sync, reservation_and_node)
 	await_lease(&bench, request);
 	request = flannel_request_free(request);
 	expect_leases(&bench, "10.244.66.0-24 host-gw-\n");
+
+	/* what a node has taken stays its own, and ends; what nobody took is free */
+	unreserve(&bench, "10.244.66.0-24", 1);
+	expect_leases(&bench, "10.244.66.0-24 host-gw\n");
+	unreserve(&bench, "10.244.66.0-24", 0);
+	reserve(&bench, "10.244.67.0-24", "192.0.2.6", 1, "");
+	unreserve(&bench, "10.244.67.0-24", 1);
+	expect_leases(&bench, "10.244.66.0-24 host-gw\n");
 	teardown(&bench);
 }
 
@@ -243,6 +269,10 @@ Test(store_sync, bad_calls)
 	cr_expect_eq(flannel_store_list_leases_sync(bench.store, 1, &leases, NULL, NULL), -EINVAL);
 	cr_expect_eq(flannel_store_reserve_sync(NULL, lease, 1, NULL), -EINVAL);
 	cr_expect_eq(flannel_store_reserve_sync(bench.store, NULL, 1, NULL), -EINVAL);
+	cr_expect_eq(flannel_store_unreserve_sync(NULL, lease, 1, NULL), -EINVAL);
+	cr_expect_eq(flannel_store_unreserve_sync(bench.store, NULL, 1, NULL), -EINVAL);
+	cr_expect_eq(flannel_store_unreserve_sync(bench.store, lease, 0, NULL), -EINVAL);
+	cr_expect_eq(flannel_store_unreserve_sync(bench.store, lease, PATIENCE_MS, NULL), -ENOENT);
 	cr_expect_eq(flannel_store_remove_lease_sync(NULL, lease, 1, NULL), -EINVAL);
 	cr_expect_eq(flannel_store_remove_lease_sync(bench.store, NULL, 1, NULL), -EINVAL);
 	cr_expect_null(flannel_lease_list_free(NULL, 0));

@@ -70,6 +70,10 @@ void fl_request_note_own(struct flannel_request *request, struct flannel_lease *
 	flannel_lease_ref(lease);
 	flannel_lease_unref(peer->lease);
 	peer->lease = lease;
+	/* a reservation that is none any more ends, if it is not renewed */
+	if (request->step == STEP_HELD && !request->pending && fl_source_get_deadline(request->timer) == UINT64_MAX &&
+	    flannel_lease_get_expires_sec(lease) != 0 && has_our_subnets(request, lease))
+		fl_source_set_deadline(request->timer, 0);
 }
 
 static void forget_peer(struct flannel_request *request, struct fl_peer *peer)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <flannel/netconf.h>
 
@@ -384,6 +385,56 @@ int flannel_store_reserve_sync(struct flannel_store *store, struct flannel_lease
 	r = await(store, r, &wait, "reserve a subnet in", ret_error);
 	if (r >= 0)
 		r = wait.code < 0 ? fail_reply(&wait, "reserve a subnet in", ret_error) : 1;
+	end(store, &wait);
+	return r;
+}
+
+/* the same lease with an end, which has the store take the reservation away: 1, or negative */
+static int make_ending(struct flannel_lease *lease, struct flannel_lease **ret_lease, struct flannel_error **ret_error)
+{
+	int64_t expires_sec = time(NULL) + FLANNEL_DEFAULT_LEASE_SEC;
+	const char *value = flannel_lease_get_value(lease);
+	char key[2 * FLANNEL_PREFIX_STRLEN];
+	int r = flannel_lease_parse(flannel_lease_format_key(lease, key, sizeof(key)), value, strlen(value),
+				    expires_sec, flannel_lease_get_revision(lease), ret_lease, ret_error);
+
+	return r < 0 ? r : 1;
+}
+
+/* has a node taken a reservation, and published itself with it */
+static bool is_taken(const struct flannel_lease *lease)
+{
+	const char *type = flannel_lease_get_backend_type(lease);
+
+	return type && *type;
+}
+
+int flannel_store_unreserve_sync(struct flannel_store *store, struct flannel_lease *lease, unsigned int deadline_ms,
+				 struct flannel_error **ret_error)
+{
+	FL_CLEANUP(flannel_lease_unrefp) struct flannel_lease *ending = NULL;
+	const char *what = "end a reservation in";
+	struct wait wait;
+	int r = begin(store, lease, deadline_ms, what, &wait, ret_error);
+
+	if (r < 0)
+		return r;
+	if (flannel_lease_get_expires_sec(lease) != 0)
+		r = 0;
+	else if (fl_store_assigns(store))
+		r = fl_error_set(ret_error, -EOPNOTSUPP, AREA, "its leases do not end", "%s the %s store", what,
+				 flannel_store_get_name(store));
+	else
+		r = make_ending(lease, &ending, ret_error);
+	if (r <= 0) {
+		end(store, &wait);
+		return r;
+	}
+	r = is_taken(lease) ? fl_store_update(store, ending, FLANNEL_DEFAULT_LEASE_SEC, &wait.request, ret_error)
+			    : fl_store_remove(store, lease, &wait.request, ret_error);
+	r = await(store, r, &wait, what, ret_error);
+	if (r >= 0)
+		r = wait.code < 0 ? fail_reply(&wait, what, ret_error) : 1;
 	end(store, &wait);
 	return r;
 }

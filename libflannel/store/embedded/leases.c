@@ -327,6 +327,7 @@ static int update_locked(struct fl_leases *leases, const struct fl_record *recor
 {
 	CLEANUP_FOUND struct found found = {0};
 	struct fl_record_life life;
+	bool is_reserved;
 	int64_t revision;
 	int r;
 
@@ -337,7 +338,8 @@ static int update_locked(struct fl_leases *leases, const struct fl_record *recor
 		r = fl_leases_next_revision(leases, &revision, ret_error);
 	if (r != 0)
 		return r;
-	life = fl_record_life_begin(leases->clock, found.lease_sec == 0 ? 0 : lease_sec);
+	is_reserved = found.lease_sec == 0 && flannel_lease_get_expires_sec(lease) == 0;
+	life = fl_record_life_begin(leases->clock, is_reserved ? 0 : lease_sec);
 	r = fl_database_run(leases->database, FL_SQL_UPDATE_LEASE,
 			    FL_VALUES(FL_INT(found.id), FL_INT(revision), FL_TEXT(record->value),
 				      FL_TEXT(record->identity[0] ? record->identity : NULL), FL_INT(life.lease_sec),

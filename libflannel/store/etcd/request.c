@@ -198,8 +198,8 @@ static void on_read(struct fl_etcd_request *request, const Etcd__RangeResponse *
 			fail_oom(request);
 		return;
 	}
-	/* what has no end keeps none: a reservation */
-	if (kv->lease == 0)
+	/* what has no end keeps none, unless it is to get one: a reservation */
+	if (kv->lease == 0 && flannel_lease_get_expires_sec(request->lease) == 0)
 		request->lease_id = 0;
 	else if (!request->lease_id && request->lease_sec)
 		request->lease_id = draw_lease_id();
