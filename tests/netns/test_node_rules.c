@@ -84,6 +84,27 @@ Test(node_rules, are_restored)
 	lab_close(&lab);
 }
 
+/* Whether acceptance counts in our tables alone is looked at again with them: Docker may have come, or gone, since the start. */
+Test(node_rules, forward_policy_is_looked_at_again)
+{
+	static const struct {
+		const char *policy, *chain;
+	} steps[] = {{"drop", "chain FLANNEL-FWD"}, {"accept", ""}, {"drop", "chain FLANNEL-FWD"}};
+	struct lab lab;
+
+	lab_open(&lab, LAB_CONFIG);
+	lab_start_ready(&lab);
+	sandbox_run("nft add table ip filter");
+	for (size_t i = 0; i < FL_N_ELEMENTS(steps); i++) {
+		sandbox_run("nft add chain ip filter FORWARD '{ type filter hook forward priority 0; policy %s; }'",
+			    steps[i].policy);
+		sandbox_run("nft flush chain ip flannel-ipv4 postrtg");
+		lab_await(&lab, FLANNEL_EVENT_REPAIRED);
+		lab_await_output(&lab, steps[i].chain, "nft list table ip filter | grep -o 'chain FLANNEL-FWD'");
+	}
+	lab_close(&lab);
+}
+
 /* what the node itself does is no change of somebody else's, and what others do elsewhere is no business of ours */
 Test(node_rules, nothing_else_is_a_repair)
 {

@@ -113,8 +113,9 @@ static void on_answer(void *userdata, int code, struct flannel_error *error)
 		return;
 	}
 	fl_rules_note_set(rules);
-	/* that former rules stay for now is no reason for the agent to wait */
-	if (!rules->is_sending || !fl_node_takeover_begin(&rules->takeover))
+	/* Each time: whether acceptance in our tables counts may have changed since. That former rules stay for now is no reason for the
+	 * agent to wait. */
+	if (!fl_node_takeover_begin(&rules->takeover))
 		tell(rules, FL_NODE_RULES_SET, NULL);
 }
 
