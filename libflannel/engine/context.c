@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "engine/event.h"
-#include "engine/reconcile/reconcile.h"
 #include "sys/netns.h"
 #include "sys/sysctl.h"
 
@@ -120,7 +119,8 @@ struct flannel_context *flannel_context_unref(struct flannel_context *context)
 
 	if (!context || __atomic_sub_fetch(&context->n_refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return NULL;
-	fl_reconciler_free(context->reconciler);
+	if (context->reconciler)
+		context->free_reconciler(context->reconciler);
 	fl_nft_free(context->nft);
 	fl_rtnl_close(context->netfilter);
 	fl_rtnl_close(context->rtnl);

@@ -37,7 +37,8 @@ struct flannel_context {
 	struct fl_rtnl *rtnl;
 	struct fl_rtnl *netfilter;
 	struct fl_nft *nft;
-	struct fl_reconciler *reconciler;
+	struct fl_reconciler *reconciler; /* made when it is needed first; the context knows only how it is freed */
+	struct fl_reconciler *(*free_reconciler)(struct fl_reconciler *reconciler);
 	bool has_node; /* tables and ownership rules are those of one node */
 };
 

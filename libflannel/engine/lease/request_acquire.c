@@ -4,68 +4,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 
 #define AREA "store"
 
-/* a failed request is repeated after this time, doubling to the maximum */
-#define RETRY_FIRST_NS (50 * FL_NSEC_PER_MSEC)
-#define RETRY_LAST_NS (60 * FL_NSEC_PER_SEC)
-
 /* so often a taken subnet is answered by another choice at once */
 #define QUICK_CHOICES 3
-
-/* tells the user */
-int fl_request_report(struct flannel_request *request, enum fl_request_report what, struct flannel_lease *lease,
-		      struct fl_peer *peer, struct flannel_error *error, struct flannel_error **ret_error)
-{
-	struct fl_request_news news = {.report = what, .lease = lease, .peer = peer, .error = error};
-
-	return request->fn(request->userdata, request, &news, ret_error);
-}
-
-/* Is it that nothing is given yet, as the user knows already? */
-static bool is_known_wait(struct flannel_request *request, struct flannel_error *error)
-{
-	struct flannel_error *before = request->waits_for;
-	bool is_known = before && strcmp(flannel_error_get_message(before), flannel_error_get_message(error)) == 0;
-
-	request->waits_for = flannel_error_get_code(error) == -ENODATA ? flannel_error_ref(error) : NULL;
-	flannel_error_unref(before);
-	return is_known;
-}
-
-/* a failure: retried with back-off if that makes sense, else the end of the request */
-void fl_request_fail(struct flannel_request *request, struct flannel_error *error)
-{
-	uint64_t delay_ns = RETRY_FIRST_NS;
-
-	if (!flannel_error_is_retryable(error)) {
-		request->step = STEP_ENDED;
-		fl_source_set_deadline(request->timer, UINT64_MAX);
-	} else {
-		for (uint32_t i = 0; i < request->n_failures && delay_ns < RETRY_LAST_NS; i++)
-			delay_ns *= 2;
-		request->n_failures++;
-		fl_source_set_deadline(request->timer,
-				       fl_loop_now() + (delay_ns < RETRY_LAST_NS ? delay_ns : RETRY_LAST_NS));
-	}
-	if (is_known_wait(request, error))
-		return;
-	(void)fl_request_report(request, FL_REQUEST_FAILED, NULL, NULL, error, NULL);
-}
-
-/* the subnets of a lease */
-struct fl_subnet_choice fl_request_subnets_of(const struct flannel_lease *lease)
-{
-	struct fl_subnet_choice subnets = {0};
-
-	flannel_lease_get_subnet(lease, AF_INET, &subnets.subnet);
-	flannel_lease_get_subnet(lease, AF_INET6, &subnets.subnet6);
-	return subnets;
-}
 
 /* this node's lease with the given subnets and its attributes; revision: of the lease that it is written over, or 0 */
 static int make_lease(struct flannel_request *request, const struct fl_subnet_choice *subnets, uint64_t revision,
@@ -202,7 +147,7 @@ static int remove_own(struct flannel_request *request, struct flannel_lease *lea
  * The next step towards the lease. At the start a lease with this node's address is its own from another time. After it has held one, it
  * is another node's that has got the same address: its pods live there.
  */
-static void acquire(struct flannel_request *request)
+void fl_request_acquire(struct flannel_request *request)
 {
 	const struct fl_subnet_choice *previous = &request->options.previous;
 	struct flannel_lease *same = find_own(request, previous, true), *other = find_own(request, previous, false);
@@ -245,8 +190,7 @@ static int write_again(struct flannel_request *request, struct flannel_error **r
 	return fl_store_update(request->store, lease, request->options.lease_sec, &request->pending, ret_error);
 }
 
-/* the next step towards the renewal */
-static void renew(struct flannel_request *request)
+void fl_request_renew(struct flannel_request *request)
 {
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 
@@ -276,8 +220,7 @@ int fl_request_send_release(struct flannel_request *request, struct flannel_erro
 	return fl_store_remove(request->store, request->lease, &request->pending, ret_error);
 }
 
-/* a release that failed, once more */
-static void release_again(struct flannel_request *request)
+void fl_request_release_again(struct flannel_request *request)
 {
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 
@@ -285,34 +228,6 @@ static void release_again(struct flannel_request *request)
 		fl_request_fail(request, error);
 }
 
-/* does whatever is next, unless an answer is waited for */
-void fl_request_proceed(struct flannel_request *request)
-{
-	if (request->pending)
-		return;
-	switch (request->step) {
-	case STEP_CONFIG:
-		fl_request_ask_config(request);
-		break;
-	case STEP_SNAPSHOT:
-	case STEP_ACQUIRING:
-		if (request->has_snapshot)
-			acquire(request);
-		break;
-	case STEP_HELD:
-	case STEP_RENEWING:
-		renew(request);
-		break;
-	case STEP_RELEASING:
-		release_again(request);
-		break;
-	case STEP_OBSERVING:
-	case STEP_ENDED:
-		break;
-	}
-}
-
-/* the own lease is gone: tell, and get it back, the same subnet first */
 void fl_request_lose(struct flannel_request *request)
 {
 	struct flannel_lease *lease = FL_TAKE(request->lease);
@@ -437,7 +352,6 @@ static void forget_removed(struct flannel_request *request)
 		fl_request_forget_own(request, request->removing);
 }
 
-/* the answer to a create, update or remove */
 void fl_request_take_reply(struct flannel_request *request, const struct flannel_store_message *message)
 {
 	bool is_gone = message->code == 0 || message->code == -ENOENT;
@@ -450,9 +364,9 @@ void fl_request_take_reply(struct flannel_request *request, const struct flannel
 	} else if (request->removing && is_gone) {
 		forget_removed(request);
 		if (request->step == STEP_RENEWING)
-			renew(request);
+			fl_request_renew(request);
 		else
-			acquire(request);
+			fl_request_acquire(request);
 	} else if (message->code == 0) {
 		hold(request, message->lease);
 	} else {

@@ -50,30 +50,8 @@ int fl_request_use_assigned(const struct flannel_request *request, struct fl_sub
 	return 1;
 }
 
-/* the given subnets are others: a lease that is held moves */
-static void follow(struct flannel_request *request)
-{
-	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
-	struct fl_subnet_choice choice, held;
-
-	if (!request->netconf || !request->lease || (request->step != STEP_HELD && request->step != STEP_RENEWING))
-		return;
-	held = fl_request_subnets_of(request->lease);
-	if (fl_request_use_assigned(request, &choice, &error) < 0) {
-		fl_log(&request->context->log, FLANNEL_LOG_ERROR, AREA, "%s: the node keeps its former subnet",
-		       flannel_error_get_message(error));
-		return;
-	}
-	if (flannel_prefix_compare(&choice.subnet, &held.subnet) == 0 &&
-	    flannel_prefix_compare(&choice.subnet6, &held.subnet6) == 0)
-		return;
-	fl_log(&request->context->log, FLANNEL_LOG_WARNING, AREA, "this node is given another subnet");
-	fl_request_lose(request);
-}
-
-/* asks the store what a node with these addresses is given, and keeps the answer, unless there is none for now: 1, 0, negative */
-static int ask(struct flannel_request *request, const struct flannel_prefix *public_ip,
-	       const struct flannel_prefix *public_ip6, struct flannel_error **ret_error)
+int fl_request_ask_assigned(struct flannel_request *request, const struct flannel_prefix *public_ip,
+			    const struct flannel_prefix *public_ip6, struct flannel_error **ret_error)
 {
 	struct flannel_store_assignment assignment;
 	int r = fl_store_get_assigned(request->store, public_ip, public_ip6, &assignment, ret_error);
@@ -88,7 +66,7 @@ static int ask(struct flannel_request *request, const struct flannel_prefix *pub
 int fl_request_begin_assigned(struct flannel_request *request, struct flannel_error **ret_error)
 {
 	struct fl_subnet_choice choice;
-	int r = ask(request, &request->public_ip, &request->public_ip6, ret_error);
+	int r = fl_request_ask_assigned(request, &request->public_ip, &request->public_ip6, ret_error);
 
 	return r <= 0 ? r : fl_request_use_assigned(request, &choice, ret_error);
 }
@@ -102,7 +80,7 @@ int fl_request_find_assigned(struct flannel_request *request, const struct flann
 
 	if (request->options.observes || !fl_store_assigns(request->store))
 		return 0;
-	r = ask(request, public_ip, public_ip6, &error);
+	r = fl_request_ask_assigned(request, public_ip, public_ip6, &error);
 	if (r > 0)
 		return 1;
 	/* what was held goes on until the store tells better */
@@ -121,21 +99,6 @@ int fl_request_find_assigned(struct flannel_request *request, const struct flann
 	return fl_error_set_retryable(ret_error, -ENODATA, AREA, "waiting for it", "no lease for the address %s in %s",
 				      flannel_prefix_format_address(public_ip, text, sizeof(text)),
 				      fl_store_get_identity(request->store));
-}
-
-void fl_request_note_assigned(struct flannel_request *request)
-{
-	bool waits = request->step == STEP_CONFIG || request->step == STEP_ACQUIRING;
-	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
-	int r = ask(request, &request->public_ip, &request->public_ip6, &error);
-
-	/* what is held stays until something else is given */
-	if (r < 0 && request->step == STEP_CONFIG && flannel_error_is_retryable(error))
-		(void)fl_request_report(request, FL_REQUEST_FAILED, NULL, NULL, error, NULL);
-	else if (r >= 0 && waits && !request->pending)
-		fl_source_set_deadline(request->timer, 0);
-	if (r > 0)
-		follow(request);
 }
 
 const struct flannel_lease *fl_request_get_assigned(const struct flannel_request *request)

@@ -34,8 +34,7 @@ static bool has_our_subnets(const struct flannel_request *request, const struct 
 	       flannel_prefix_compare(&subnets.subnet6, &ours.subnet6) == 0;
 }
 
-/* Is it the lease that this node writes or holds, as it was written by it with addresses that it had before? Old news, then. */
-static bool is_bygone(const struct flannel_request *request, const struct flannel_lease *lease)
+bool fl_request_is_bygone(const struct flannel_request *request, const struct flannel_lease *lease)
 {
 	uint64_t revision = flannel_lease_get_revision(lease), ours = flannel_lease_get_revision(request->lease);
 
@@ -53,10 +52,9 @@ static bool is_bygone(const struct flannel_request *request, const struct flanne
 
 bool fl_request_is_own(const struct flannel_request *request, const struct flannel_lease *lease)
 {
-	return has_address(lease, &request->public_ip, &request->public_ip6) || is_bygone(request, lease);
+	return has_address(lease, &request->public_ip, &request->public_ip6) || fl_request_is_bygone(request, lease);
 }
 
-/* a lease of this node: the one held, or what the store has for this address */
 void fl_request_note_own(struct flannel_request *request, struct flannel_lease *lease)
 {
 	struct fl_peer *peer = fl_peers_find(&request->own, lease);
@@ -76,14 +74,13 @@ void fl_request_note_own(struct flannel_request *request, struct flannel_lease *
 		fl_source_set_deadline(request->timer, 0);
 }
 
-static void forget_peer(struct flannel_request *request, struct fl_peer *peer)
+void fl_request_forget_peer(struct flannel_request *request, struct fl_peer *peer)
 {
 	(void)fl_request_report(request, FL_REQUEST_PEER_REMOVED, peer->lease, peer, NULL, NULL);
 	fl_peers_remove(&request->peers, peer);
 }
 
-/* are these the subnets of the lease that is held */
-static bool is_held(const struct flannel_request *request, const struct flannel_lease *lease)
+bool fl_request_is_held(const struct flannel_request *request, const struct flannel_lease *lease)
 {
 	/* while a renewal is on its way, its answer tells; while it waits for its next try, nothing else would */
 	if (!request->lease || (request->step != STEP_HELD && (request->step != STEP_RENEWING || request->pending)))
@@ -99,18 +96,6 @@ void fl_request_forget_own(struct flannel_request *request, const struct flannel
 		fl_peers_remove(&request->own, own);
 }
 
-/* this node has a lease no longer: if it is the one that is held, that one is lost */
-static void lose_own(struct flannel_request *request, struct flannel_lease *lease)
-{
-	FL_CLEANUP(flannel_lease_unrefp) struct flannel_lease *gone = flannel_lease_ref(lease);
-	bool held = is_held(request, gone);
-
-	fl_request_forget_own(request, gone);
-	if (held)
-		fl_request_lose(request);
-}
-
-/* another node's lease is new or changed */
 void fl_request_note_peer(struct flannel_request *request, struct flannel_lease *lease)
 {
 	struct fl_peer *peer = fl_peers_find(&request->peers, lease);
@@ -142,7 +127,7 @@ void fl_request_sort_leases(struct flannel_request *request)
 
 		if (!fl_request_is_own(request, lease))
 			continue;
-		forget_peer(request, peer);
+		fl_request_forget_peer(request, peer);
 		fl_request_note_own(request, lease);
 	}
 	for (size_t i = request->own.n_peers; i-- > 0;) {
@@ -154,52 +139,4 @@ void fl_request_sort_leases(struct flannel_request *request)
 		fl_request_forget_own(request, lease);
 		fl_request_note_peer(request, lease);
 	}
-}
-
-/* a lease exists or changed; it may have changed hands, too */
-void fl_request_note_lease(struct flannel_request *request, struct flannel_lease *lease)
-{
-	struct fl_peer *peer;
-
-	if (!fl_request_is_own(request, lease)) {
-		lose_own(request, lease);
-		fl_request_note_taken(request, lease);
-		fl_request_note_peer(request, lease);
-		return;
-	}
-	peer = fl_peers_find(&request->peers, lease);
-	if (peer)
-		forget_peer(request, peer);
-	fl_request_note_own(request, lease);
-}
-
-/* a lease is gone: no subnets are both a peer's and this node's */
-void fl_request_note_removed(struct flannel_request *request, struct flannel_lease *lease)
-{
-	struct fl_peer *peer = fl_peers_find(&request->peers, lease);
-
-	if (peer)
-		forget_peer(request, peer);
-	else if (!is_bygone(request, lease))
-		lose_own(request, lease);
-}
-
-/* a full list ended: what it did not name is gone */
-void fl_request_end_snapshot(struct flannel_request *request)
-{
-	for (size_t i = request->peers.n_peers; i-- > 0;) {
-		if (request->peers.peers[i]->generation != request->generation)
-			forget_peer(request, request->peers.peers[i]);
-	}
-	for (size_t i = request->own.n_peers; i-- > 0;) {
-		if (request->own.peers[i]->generation != request->generation)
-			lose_own(request, request->own.peers[i]->lease);
-	}
-	request->has_snapshot = true;
-	if (request->step != STEP_SNAPSHOT)
-		return;
-	if (request->options.observes)
-		fl_request_observe(request);
-	else
-		fl_request_proceed(request);
 }

@@ -105,14 +105,6 @@ static void restore_peer(struct flannel_request *request, struct flannel_lease *
 		peer->generation = request->generation - 1;
 }
 
-void fl_request_observe(struct flannel_request *request)
-{
-	request->step = STEP_OBSERVING;
-	request->n_failures = 0;
-	fl_request_end_restored(request, NULL);
-	(void)fl_request_report(request, FL_REQUEST_LISTED, NULL, NULL, NULL, NULL);
-}
-
 int fl_request_restore(struct flannel_request *request, const struct fl_request_past *past,
 		       struct flannel_error **ret_error)
 {

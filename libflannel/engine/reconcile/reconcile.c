@@ -70,6 +70,7 @@ int fl_reconciler_get(struct flannel_context *context, struct fl_reconciler **re
 		r = fl_loop_add_timer(context->loop, on_timer, reconciler, &reconciler->timer, ret_error);
 	if (r < 0)
 		return r;
+	context->free_reconciler = fl_reconciler_free;
 	*ret_reconciler = context->reconciler = FL_TAKE(reconciler);
 	return 0;
 }

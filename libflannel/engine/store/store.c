@@ -30,10 +30,38 @@ static bool deliver(struct flannel_store *store)
 	return true;
 }
 
+void fl_store_tell(struct flannel_store *store, int type, struct flannel_error *error)
+{
+	struct flannel_store_message message = {.size = sizeof(message), .type = type, .error = error};
+
+	if (store->fn)
+		store->fn(store->userdata, &message);
+}
+
+/* a store that is not open: its user hears so, once */
+static void tell_unopened(struct flannel_store *store)
+{
+	if (!store->fn || store->unopened->is_told)
+		return;
+	store->unopened->is_told = true;
+	fl_store_tell(store, FLANNEL_STORE_LOST, store->unopened->error);
+}
+
+void fl_store_forget_unopened(struct flannel_store *store)
+{
+	struct fl_store_unopened *unopened = FL_TAKE(store->unopened);
+
+	if (!unopened)
+		return;
+	fl_source_free(unopened->timer);
+	flannel_error_unref(unopened->error);
+	free(unopened->uri);
+	free(unopened);
+}
+
 /* It cannot go on: said once. Listening to its descriptor would only spin. */
 static void end(struct flannel_store *store, int code, struct flannel_error *cause)
 {
-	struct flannel_store_message lost = {.size = sizeof(lost), .type = FLANNEL_STORE_LOST};
 	FL_CLEANUP_ERROR struct flannel_error *error = flannel_error_ref(cause);
 
 	store->has_ended = true;
@@ -41,9 +69,7 @@ static void end(struct flannel_store *store, int code, struct flannel_error *cau
 	if (!error)
 		fl_error_set(&error, code, AREA, NULL, "use the %s store", store->name);
 	fl_log(&store->context->log, FLANNEL_LOG_ERROR, AREA, "%s", flannel_error_get_message(error));
-	lost.error = error;
-	if (store->fn)
-		store->fn(store->userdata, &lost);
+	fl_store_tell(store, FLANNEL_STORE_LOST, error);
 }
 
 void fl_store_on_ready(void *userdata, uint32_t events)
@@ -55,7 +81,7 @@ void fl_store_on_ready(void *userdata, uint32_t events)
 
 	(void)events;
 	if (store->unopened)
-		fl_store_tell_unopened(store);
+		tell_unopened(store);
 	if (store->has_ended || !store->impl)
 		return;
 	r = store->ops.dispatch(store->impl, &error);

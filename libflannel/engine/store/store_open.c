@@ -105,35 +105,6 @@ int flannel_store_open(struct flannel_context *context, const char *uri, struct 
 	return 0;
 }
 
-/* the user of the store hears something of it; takes over nothing */
-static void tell(struct flannel_store *store, int type, struct flannel_error *error)
-{
-	struct flannel_store_message message = {.size = sizeof(message), .type = type, .error = error};
-
-	if (store->fn)
-		store->fn(store->userdata, &message);
-}
-
-void fl_store_tell_unopened(struct flannel_store *store)
-{
-	if (!store->fn || store->unopened->is_told)
-		return;
-	store->unopened->is_told = true;
-	tell(store, FLANNEL_STORE_LOST, store->unopened->error);
-}
-
-void fl_store_forget_unopened(struct flannel_store *store)
-{
-	struct fl_store_unopened *unopened = FL_TAKE(store->unopened);
-
-	if (!unopened)
-		return;
-	fl_source_free(unopened->timer);
-	flannel_error_unref(unopened->error);
-	free(unopened->uri);
-	free(unopened);
-}
-
 /* it is open: its user hears so, and what was asked meanwhile is asked */
 static void come_back(struct flannel_store *store)
 {
@@ -145,7 +116,7 @@ static void come_back(struct flannel_store *store)
 	fl_store_forget_unopened(store);
 	fl_source_set_deadline(store->wake, 0);
 	if (is_told)
-		tell(store, FLANNEL_STORE_BACK, NULL);
+		fl_store_tell(store, FLANNEL_STORE_BACK, NULL);
 	if (!failed.request || !store->fn)
 		return;
 	failed.code = store->ops.get_config(store->impl, failed.request, &error);

@@ -42,8 +42,8 @@ int fl_store_check_alive(const struct flannel_store *store, struct flannel_error
 /* after a request: messages may wait without the descriptor being readable */
 int fl_store_requested(struct flannel_store *store, int r, uint64_t *ret_request, struct flannel_error **ret_error);
 
-/* a store that is not open: its user hears so, once */
-void fl_store_tell_unopened(struct flannel_store *store);
+/* its user hears something of it; takes over nothing */
+void fl_store_tell(struct flannel_store *store, int type, struct flannel_error *error);
 
 /* it is open, or never will be */
 void fl_store_forget_unopened(struct flannel_store *store);
