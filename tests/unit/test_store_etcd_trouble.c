@@ -136,12 +136,12 @@ Test(store_etcd_trouble, another_cluster_at_the_same_place_is_listed)
 
 Test(store_etcd_trouble, one_that_is_stopped_is_noticed_and_taken_up_again)
 {
-	const struct fl_etcd_options options = {.heartbeat_ms = 300, .timeouts = {.call_ms = 500}};
+	const struct fl_etcd_options options = {.heartbeat_ms = 500, .timeouts = {.call_ms = 500}};
 	struct node *node = node_open_watching(etcd.endpoint, &options);
 
 	/* it is asked for signs of life, and gives them */
 	node_clear(node);
-	for (uint64_t end_ns = fl_loop_now() + 1000 * FL_NSEC_PER_MSEC; fl_loop_now() < end_ns;) {
+	for (uint64_t end_ns = fl_loop_now() + 1500 * FL_NSEC_PER_MSEC; fl_loop_now() < end_ns;) {
 		struct pollfd fd = {.fd = fl_etcd_get_fd(node->store), .events = POLLIN};
 
 		(void)poll(&fd, 1, 50);

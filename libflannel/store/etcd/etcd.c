@@ -8,7 +8,7 @@
 #include "store/etcd/request.h"
 #include "store/etcd/watcher.h"
 
-#define HEARTBEAT_MS 3000
+#define HEARTBEAT_MS 2000
 
 /* pauses between tries: doubled from the first to the longest */
 #define PAUSE_FIRST_NS (50 * FL_NSEC_PER_MSEC)

@@ -10,6 +10,9 @@
 /* leases of one page of a list */
 #define PAGE_SIZE 1000
 
+/* the answer to the question for a sign of life has so much of the time that passes before it is asked */
+#define ANSWER_PART(heartbeat_ms) ((heartbeat_ms)*3 / 5)
+
 /* the numbers of the two watches on the stream */
 #define WATCH_SUBNETS 1
 #define WATCH_CONFIG 2
@@ -372,8 +375,8 @@ static int open_stream(struct fl_etcd_watcher *watcher, struct flannel_error **r
 	message.create = &create;
 	watcher->n_created = 0;
 	return fl_etcd_client_stream(watcher->client, "/etcdserverpb.Watch/Watch", &message.base,
-				     2 * watcher->heartbeat_ms, &stream_handler, watcher, &watcher->stream,
-				     &watcher->endpoint, ret_error);
+				     watcher->heartbeat_ms + ANSWER_PART(watcher->heartbeat_ms), &stream_handler,
+				     watcher, &watcher->stream, &watcher->endpoint, ret_error);
 }
 
 /* nothing has come for a while: does the stream still live */
