@@ -47,6 +47,9 @@ bool fl_kube_answer_is_failure(const struct fl_kube_answer *answer)
 {
 	int status = answer->status;
 
+	/* the API says so with a word; without it something on the way knows no such page, such as a proxy with nobody behind */
+	if (status == 404 && strcmp(answer->reason, "NotFound") != 0)
+		return true;
 	return status < 200 || status >= 500 || status == 401 || status == 408 || status == 429;
 }
 

@@ -22,6 +22,9 @@
 #define USELESS_PAUSE_FIRST_NS (50 * FL_NSEC_PER_MSEC)
 #define USELESS_PAUSE_LONGEST_NS (1200 * FL_NSEC_PER_MSEC)
 
+/* so many watches in a row that end in an error are tried again where they are: it may be something at this place that cannot be told */
+#define STOPPED_MAX 2
+
 /* drops what is on its way */
 static void stop(struct fl_kube_watcher *watcher)
 {
@@ -298,6 +301,8 @@ static void on_watch_end(void *userdata, const struct fl_kube_answer *answer)
 	if (answer->status == FL_KUBE_STATUS_GONE || stopped.status == FL_KUBE_STATUS_GONE) {
 		relist(watcher, stopped.status ? stopped.message : answer->message);
 	} else if (stopped.status) {
+		if (++watcher->n_stopped > STOPPED_MAX)
+			fl_kube_watcher_restart(watcher);
 		fail_answer(watcher, &stopped, "watch Nodes");
 	} else if (answer->is_silence) {
 		end_silence(watcher, answer);
@@ -348,6 +353,7 @@ void fl_kube_watcher_restart(struct fl_kube_watcher *watcher)
 {
 	stop(watcher);
 	rewind_list(watcher);
+	watcher->n_stopped = 0;
 	watcher->state = FL_KUBE_WATCHER_LIST;
 }
 

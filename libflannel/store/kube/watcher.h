@@ -73,6 +73,7 @@ struct fl_kube_watcher {
 	char *next_page;               /* token of the list's next page */
 	bool is_gone;                  /* the watch says that it cannot go on here */
 	struct fl_kube_answer stopped; /* why the watch says that it ends; .status 0: it does not */
+	size_t n_stopped;              /* watches in a row that said so for another reason than that it is gone */
 	bool is_useful;                /* the watch has told something */
 	bool was_silent;               /* the watch before this one told nothing at all */
 	uint64_t opened_ns;

@@ -130,6 +130,7 @@ static int set_version(struct fl_kube_watcher *watcher, const char *version)
 		return -ENOMEM;
 	free(watcher->version);
 	watcher->version = copy;
+	watcher->n_stopped = 0;
 	return 0;
 }
 

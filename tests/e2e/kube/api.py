@@ -144,6 +144,9 @@ class Server:
             call.record["code"] = error.code
             if error.code in REFUSED and not call.fault and call.user != ADMIN:
                 self.note_violation(f"{call.request.method} {call.request.target}: {error.code} {str(error)[:300]}", call.record["n"])
+            if call.resource is None and error.code == 404:
+                call.connection.answer(404, b"404 page not found\n", error.headers, "text/plain; charset=utf-8")
+                return True
             body = compact(error.status) + b"\n"
             call.connection.answer(error.code, expanded(body) if call.pretty() else body, error.headers)
         return True
@@ -166,7 +169,7 @@ class Server:
         if call.user is None:
             raise ApiError(401, "Unauthorized", "Unauthorized")
         if call.resource is None:
-            raise ApiError(404, "NotFound", "the server could not find the requested resource")
+            raise ApiError(404, "", "404 page not found")
         if call.user != ADMIN and (call.user == "system:anonymous" or not strict.allowed(call.resource, call.subresource, call.verb)):
             what = call.resource + (f"/{call.subresource}" if call.subresource else "")
             named = f' "{call.name}"' if call.name else ""
