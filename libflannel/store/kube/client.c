@@ -10,7 +10,7 @@
 #define CONNECT_MS 10000
 #define TCP_MS 1250 /* the kernel tries twice, at once and a second later */
 #define ANSWER_MS 10000
-#define WATCH_MS 75000
+#define WATCH_MS 15000
 #define UNANSWERED_MS 2800
 
 /* an error's body may repeat what was sent; more of it is not read */

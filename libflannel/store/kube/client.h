@@ -19,7 +19,7 @@ struct fl_kube_timeouts {
 	uint32_t connect_ms;    /* name, connection and TLS together */
 	uint32_t tcp_ms;        /* the connection alone */
 	uint32_t answer_ms;     /* silence before and during an answer */
-	uint32_t watch_ms;      /* silence on a watch: a bookmark is due each minute */
+	uint32_t watch_ms;      /* silence on a watch: where little happens, it ends sooner */
 	uint32_t unanswered_ms; /* what the other end's kernel does not acknowledge */
 };
 

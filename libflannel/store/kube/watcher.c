@@ -13,9 +13,19 @@
 #define NODES "/api/v1/nodes"
 #define PAGE_SIZE 500
 
-/* a watch ends by itself after a time between these, so that not all nodes come back at once */
+/* A watch ends by itself after a time between these, so that not all nodes come back at once; where little happens, after the first. */
+#define WATCH_QUIET_SEC 10
 #define WATCH_MIN_SEC 300
 #define WATCH_MAX_SEC 600
+
+/* so many changes in ten seconds are enough for a watch that lasts: a longer silence is most unlikely then */
+#define BUSY_CHANGES 5
+
+/*
+ * After such a time without anything told, all are listed. A watch that begins at a version which is still to come is silent, too: etcd may have been
+ * restored from a copy.
+ */
+#define TOLD_MAX_NS (600 * FL_NSEC_PER_SEC)
 
 /* After a watch that ended sooner, without having told anything, the next one waits: it would be opened again and again. */
 #define USELESS_NS FL_NSEC_PER_SEC
@@ -257,17 +267,10 @@ static void relist(struct fl_kube_watcher *watcher, const char *why)
 	go_on(watcher);
 }
 
-/* A watch that told nothing for too long: opened again, and if that tells nothing either, its version may be one that is still to come. */
+/* a watch on which nothing came for too long: opened again over another connection */
 static void end_silence(struct fl_kube_watcher *watcher, const struct fl_kube_answer *answer)
 {
-	bool is_second = watcher->was_silent && !watcher->is_useful;
-
-	watcher->was_silent = !watcher->is_useful;
-	if (is_second) {
-		watcher->was_silent = false;
-		relist(watcher, answer->message);
-		return;
-	}
+	watcher->is_busy = false;
 	fl_log(watcher->log, FLANNEL_LOG_DEBUG, "store", "the watch of Nodes is opened again: %s", answer->message);
 	fl_kube_watcher_reopen(watcher);
 	go_on(watcher);
@@ -279,6 +282,12 @@ static void open_next(struct fl_kube_watcher *watcher)
 	const struct fl_kube_watcher_report report = {.news = FL_KUBE_WATCHER_WAITS};
 	uint64_t now = fl_loop_now(), pause = USELESS_PAUSE_FIRST_NS;
 
+	if (now - watcher->told_ns > TOLD_MAX_NS) {
+		relist(watcher, "nothing has happened for long");
+		return;
+	}
+	if (now - watcher->opened_ns < (WATCH_QUIET_SEC + 1) * FL_NSEC_PER_SEC)
+		watcher->is_busy = watcher->n_changes >= BUSY_CHANGES;
 	fl_kube_watcher_reopen(watcher);
 	if (watcher->is_useful || now - watcher->opened_ns >= USELESS_NS) {
 		watcher->n_useless = 0;
@@ -324,15 +333,18 @@ static int open_watch(struct fl_kube_watcher *watcher, struct flannel_error **re
 	const struct fl_kube_request request = {
 		.method = "GET", .path = (char[512]){0}, .is_watch = true, .is_fresh = watcher->is_moved};
 	char *path = (char *)request.path;
-	uint32_t random = 0;
+	uint32_t random = 0, seconds = WATCH_QUIET_SEC;
 
 	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
-	(void)snprintf(path, 512, NODES "?allowWatchBookmarks=true&watch=true&timeoutSeconds=%u&resourceVersion=",
-		       WATCH_MIN_SEC + random % (WATCH_MAX_SEC - WATCH_MIN_SEC + 1));
+	if (watcher->is_busy)
+		seconds = WATCH_MIN_SEC + random % (WATCH_MAX_SEC - WATCH_MIN_SEC + 1);
+	(void)snprintf(path, 512,
+		       NODES "?allowWatchBookmarks=true&watch=true&timeoutSeconds=%u&resourceVersion=", seconds);
 	if (!put_value(path, 512, watcher->version))
 		return fl_error_set_retryable(ret_error, -EBADMSG, "store", "the version is too long", "watch Nodes");
 	watcher->stopped = (struct fl_kube_answer){0};
 	watcher->is_useful = false;
+	watcher->n_changes = 0;
 	watcher->is_moved = false;
 	watcher->opened_ns = fl_loop_now();
 	fl_kube_scanner_init(&watcher->scanner, FL_KUBE_SCAN_WATCH, fl_kube_watcher_take_event, watcher);

@@ -6,6 +6,10 @@
  * Tells of the Nodes: first a list, then each change by a watch of all of them. A watch that ends, as it does every few minutes, is opened
  * again where it stopped. Where that is gone (410), all are listed again.
  *
+ * Where nothing happens a server says nothing, no bookmark either. So a watch is asked to end after ten seconds, and the next one goes on over the
+ * same connection: nothing within fifteen means that nobody is there any more, or not at the other end of something that holds the
+ * connection. Where much happens, silence says the same, and a watch lasts for minutes.
+ *
  * The first list takes what the server has in memory (resourceVersion=0): five thousand nodes that start at once would otherwise read
  * everything from etcd five thousand times. Later lists ask for nothing older than what is known (resourceVersion=N), since another server might have
  * an older picture; where there is no such thing, such as after etcd was restored from a copy, etcd is read, in pages.
@@ -71,11 +75,12 @@ struct fl_kube_watcher {
 	bool saw_self;                 /* the list had the own Node */
 	char *version;                 /* up to which all was told; NULL: nothing yet */
 	char *next_page;               /* token of the list's next page */
-	bool is_gone;                  /* the watch says that it cannot go on here */
 	struct fl_kube_answer stopped; /* why the watch says that it ends; .status 0: it does not */
 	size_t n_stopped;              /* watches in a row that said so for another reason than that it is gone */
 	bool is_useful;                /* the watch has told something */
-	bool was_silent;               /* the watch before this one told nothing at all */
+	size_t n_changes;              /* that the watch has told */
+	bool is_busy;                  /* watches tell so much that silence on one is no good sign */
+	uint64_t told_ns;              /* when the last list, change or bookmark came */
 	uint64_t opened_ns;
 	bool is_moved;    /* connections that there are may be dead: the next one is a new one */
 	size_t n_useless; /* watches in a row that ended at once */

@@ -131,6 +131,7 @@ static int set_version(struct fl_kube_watcher *watcher, const char *version)
 	free(watcher->version);
 	watcher->version = copy;
 	watcher->n_stopped = 0;
+	watcher->told_ns = fl_loop_now();
 	return 0;
 }
 
@@ -221,6 +222,7 @@ static int take_change(struct fl_kube_watcher *watcher, const char *type, struct
 		pass_over(watcher, "an event", error);
 		return 0;
 	}
+	watcher->n_changes++;
 	if (node.version && *node.version)
 		r = set_version(watcher, node.version);
 	if (r < 0)

@@ -195,7 +195,10 @@ class Server:
         if how in ("close", "reset"):
             connection.close(how == "reset")
             raise Gone
-        if how == "silent":
+        if how == "mute":  # a watch that stands, and tells nothing and does not end
+            call.record["code"] = 200
+            self.stream(call).begin(200, {"Content-Type": "application/json"})
+        if how in ("silent", "mute"):
             while connection.is_open():
                 time.sleep(0.05)
             raise Gone
@@ -396,8 +399,14 @@ class Following:
 
     def __init__(self, server, name, asked, position, began, seconds, bookmarks, epoch):
         self.server, self.cluster, self.name, self.position, self.epoch = server, server.cluster, name, max(asked, position), epoch
-        self.ends, self.bookmarks, self.next_bookmark = began + seconds, bookmarks, began + bookmarks
-        self.index = 0
+        self.ends, self.bookmarks, self.told = began + seconds, bookmarks, self.position
+        self.set_next_bookmark(began)
+
+    def set_next_bookmark(self, now):
+        """Every so often, and two seconds before the end."""
+        self.next_bookmark = now + self.bookmarks
+        if now < self.ends - 2:
+            self.next_bookmark = min(self.next_bookmark, self.ends - 2)
 
     def next(self):
         """Lines to send and how the watch is over, if it is; waits a while for there to be some. With the lock held."""
@@ -407,8 +416,10 @@ class Following:
         lines = self.changes()
         now = time.monotonic()
         if self.bookmarks and now >= self.next_bookmark:
-            self.next_bookmark = now + self.bookmarks
-            lines.append(bookmark(max(self.position, cluster.node_rv)))
+            self.set_next_bookmark(now)
+            newest = max(self.position, cluster.node_rv)
+            if newest > self.told:  # what the watch began with is no news: where nothing happens there are none
+                lines.append(bookmark(newest))
         if now >= self.ends:
             return lines, "end"
         if not lines:

@@ -9,7 +9,7 @@ import json, socket, threading, time
 from api import SETTINGS
 from cluster import ApiError
 
-HOWS = {"status", "close", "reset", "silent", "body", "events", "late", "slow", "cut"}
+HOWS = {"status", "close", "reset", "silent", "mute", "body", "events", "late", "slow", "cut"}
 
 
 class Control:
