@@ -188,7 +188,7 @@ Test(store_kube_access, is_found_in_a_kubeconfig)
 {
 	static const struct {
 		const char *text;
-		const char *said; /* server token ca cert key unverified, or the error after "!" */
+		const char *said; /* server token ca cert key unverified name proxy, or the error after "!" */
 	} cases[] = {
 		{CLUSTER USER "    token: t1\n" REST, "https://192.0.2.1:6443 t1 - - - 0"},
 		{"clusters: [{name: d, cluster: {server: 'http://x'}}, {name: c, cluster: {server: 'https://h/path/', "
@@ -213,8 +213,15 @@ Test(store_kube_access, is_found_in_a_kubeconfig)
 		{CLUSTER "    certificate-authority-data: '%%%'\n" USER "    token: t\n" REST,
 		 "!certificate-authority-data is no base64"},
 		{CLUSTER "    certificate-authority: ca.pem\n" USER "    token: t\n" REST, "!read /nowhere/ca.pem"},
-		{CLUSTER "    proxy-url: http://p\n" USER "    token: t\n" REST, "!proxy-url is not supported"},
-		{CLUSTER "    tls-server-name: h\n" USER "    token: t\n" REST, "!tls-server-name is not supported"},
+		{CLUSTER "    proxy-url: ftp://p\n" USER "    token: t\n" REST, "!proxy-url: expected"},
+		{CLUSTER "    proxy-url: \"http://p/ http://u:" SECRET "@q\"\n" USER "    token: t\n" REST,
+		 "!proxy-url: expected"},
+		{CLUSTER "    tls-server-name: h/x\n" USER "    token: t\n" REST, "!tls-server-name is no name"},
+		{CLUSTER "    tls-server-name: n.example\n    proxy-url: http://u:p@q:3128\n" USER
+			 "    token: t1\n" REST,
+		 "https://192.0.2.1:6443 t1 - - - 0 n.example http://u:p@q:3128"},
+		{CLUSTER "    tls-server-name: ''\n    proxy-url: socks5://q\n" USER "    token: t1\n" REST,
+		 "https://192.0.2.1:6443 t1 - - - 0 - socks5h://q"},
 		{CLUSTER USER "    exec: {command: aws}\n" REST, "!exec is not supported"},
 		{CLUSTER USER "    auth-provider: {name: gcp}\n" REST, "!auth-provider is not supported"},
 		{CLUSTER USER "    username: u\n    password: " SECRET "\n" REST, "!username is not supported"},
@@ -246,10 +253,15 @@ Test(store_kube_access, is_found_in_a_kubeconfig)
 				  flannel_error_get_message(error));
 		} else {
 			cr_assert_eq(r, 0, "case %zu: %s", i, flannel_error_get_message(error));
-			(void)snprintf(said, sizeof(said), "%s %s %s %s %s %d", access.server,
+			(void)snprintf(said, sizeof(said), "%s %s %s %s %s %d%s%s%s%s", access.server,
 				       access.token ? access.token : "-", access.ca_text ? access.ca_text : "-",
 				       access.cert_text ? access.cert_text : "-",
-				       access.key_text ? access.key_text : "-", access.is_unverified);
+				       access.key_text ? access.key_text : "-", access.is_unverified,
+				       access.proxy ? " " : "",
+				       access.server_name ? access.server_name
+				       : access.proxy     ? "-"
+							  : "",
+				       access.proxy ? " " : "", access.proxy ? access.proxy : "");
 			cr_expect_str_eq(said, cases[i].said);
 		}
 		fl_kube_access_clear(&access);

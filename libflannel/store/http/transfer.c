@@ -137,7 +137,12 @@ static CURLcode set_connection(struct fl_http_transfer *transfer, const char *ur
 
 	SET(CURLOPT_URL, url);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(CURLOPT_PROXY, "");
+	/* none at all unless it was named, and then for every host */
+	SET(CURLOPT_PROXY, connection->proxy ? connection->proxy : "");
+	SET(CURLOPT_NOPROXY, "");
+	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	if (transfer->connect_to)
+		SET(CURLOPT_CONNECT_TO, transfer->connect_to);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_QUICK_EXIT, 1L);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)connection->timeout_ms);
@@ -183,6 +188,11 @@ int fl_http_transfer_init(struct fl_http_transfer *transfer, struct fl_http *htt
 		r = fl_loop_add_timer(http->loop, on_connecting, transfer, &transfer->connecting, ret_error);
 	if (r < 0)
 		return r;
+	if (connection->connect_to) {
+		transfer->connect_to = curl_slist_append(NULL, connection->connect_to);
+		if (!transfer->connect_to)
+			return fl_error_oom(ret_error);
+	}
 	code = set_connection(transfer, url, connection);
 	return code == CURLE_OK ? 0 : fail(code, ret_error);
 }
@@ -249,6 +259,7 @@ void fl_http_transfer_stop(struct fl_http_transfer *transfer)
 		curl_easy_cleanup(transfer->easy);
 	}
 	free_headers(transfer->headers);
+	curl_slist_free_all(transfer->connect_to);
 	fl_source_free(transfer->silence);
 	fl_source_free(transfer->connecting);
 	*transfer = (struct fl_http_transfer){0};

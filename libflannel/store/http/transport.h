@@ -34,7 +34,10 @@ struct fl_http_connection {
 	const char *cafile, *certfile, *keyfile;
 	const char *ca_text, *cert_text, *key_text; /* take the place of the files */
 	bool is_unverified;                         /* whoever answers is taken for the server */
-	uint32_t timeout_ms;                        /* for name, connection and TLS together */
+	const char
+		*proxy; /* URL of one to go through: http, https, socks5h. NULL: none, whatever the environment has */
+	const char *connect_to;  /* "::HOST:": where to connect to, whatever host the URL has. NULL: to that */
+	uint32_t timeout_ms;     /* for name, connection and TLS together */
 	uint32_t tcp_timeout_ms; /* for the connection alone, once the name is known; 0: no other limit */
 	uint32_t
 		unanswered_ms; /* what the other end's kernel does not acknowledge for so long ends the connection; 0: its default */
@@ -55,6 +58,7 @@ struct fl_http_transfer {
 	const struct fl_http_events *events;
 	CURL *easy;
 	struct curl_slist *headers;
+	struct curl_slist *connect_to;
 	struct fl_source *silence;
 	uint64_t silence_ns;
 	struct fl_source *connecting;

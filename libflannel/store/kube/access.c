@@ -127,15 +127,50 @@ static int read_needed(const struct source *source, struct json_object *object, 
 	return refuse(source, detail, ret_error);
 }
 
+/* a name that is in the server's certificate: it becomes a part of a URL */
+static int read_server_name(const struct source *source, struct json_object *cluster, struct flannel_error **ret_error)
+{
+	const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+	const char *text = NULL;
+	int r = fl_json_get_string(cluster, source->path, "tls-server-name", &text, ret_error);
+
+	if (r <= 0 || !*text)
+		return r < 0 ? r : 0;
+	if (text[strspn(text, allowed)] != '\0')
+		return refuse(source, "tls-server-name is no name of a host, nor an IPv4 address", ret_error);
+	return copy(&source->access->server_name, text, ret_error);
+}
+
+/* a proxy; as with Go, names are left to one that speaks SOCKS */
+static int read_proxy(const struct source *source, struct json_object *cluster, struct flannel_error **ret_error)
+{
+	const char *text = NULL;
+	bool is_socks;
+	int r = fl_json_get_string(cluster, source->path, "proxy-url", &text, ret_error);
+
+	if (r <= 0 || !*text)
+		return r < 0 ? r : 0;
+	is_socks = strncmp(text, "socks5://", 9) == 0;
+	if ((!is_socks && strncmp(text, "http://", 7) != 0 && strncmp(text, "https://", 8) != 0) ||
+	    strpbrk(text, " \"\\\t\r\n"))
+		return refuse(source, "proxy-url: expected one that begins with http://, https:// or socks5://",
+			      ret_error);
+	if (asprintf(&source->access->proxy, "%s%s", is_socks ? "socks5h" : "", is_socks ? text + 6 : text) < 0) {
+		source->access->proxy = NULL;
+		return fl_error_oom(ret_error);
+	}
+	return 0;
+}
+
 /* where the server is, and whom to trust */
 static int read_cluster(const struct source *source, struct json_object *cluster, struct flannel_error **ret_error)
 {
-	const char *const unsupported[] = {"tls-server-name", "proxy-url"};
 	struct fl_kube_access *access = source->access;
 	const char *server = NULL;
-	int r = refuse_keys(source, cluster, unsupported, FL_N_ELEMENTS(unsupported),
-			    "name the server as its certificate does, and reach it without a proxy", ret_error);
+	int r = read_server_name(source, cluster, ret_error);
 
+	if (r == 0)
+		r = read_proxy(source, cluster, ret_error);
 	if (r == 0)
 		r = read_pem(source, cluster, "certificate-authority", &access->ca_text, &access->cafile, ret_error);
 	if (r == 0)
@@ -357,6 +392,8 @@ void fl_kube_access_clear(struct fl_kube_access *access)
 	free(access->ca_text);
 	free(access->cert_text);
 	wipe(access->key_text);
+	free(access->server_name);
+	wipe(access->proxy);
 	*access = (struct fl_kube_access){0};
 }
 

@@ -18,6 +18,8 @@ struct fl_kube_access {
 	char *cafile, *certfile, *keyfile;    /* PEM files */
 	char *ca_text, *cert_text, *key_text; /* PEM texts, which take the place of the files */
 	bool is_unverified;
+	char *server_name; /* which the server's certificate has, if it is not the one in .server */
+	char *proxy;       /* URL; may have a password in it */
 };
 
 /* Errors never contain a secret: -EINVAL names file, key and expectation; -ENOENT and the like from the system; -ENOMEM. */

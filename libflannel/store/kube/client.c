@@ -26,6 +26,8 @@ struct fl_kube_client {
 	const struct fl_kube_access *access;
 	struct fl_kube_timeouts timeouts;
 	bool is_tls;
+	/* where the server's certificate has another name than its URL: the URL with that name, and what the real one is good for */
+	char *named_url, *connect_to, *host;
 };
 
 struct fl_kube_call {
@@ -180,6 +182,8 @@ static int set_headers(const struct fl_kube_client *client, struct fl_kube_call 
 	if (!fl_http_transfer_add_header(&call->transfer, "Accept: application/json") ||
 	    !fl_http_transfer_add_header(&call->transfer, "Expect:"))
 		return fl_error_oom(ret_error);
+	if (client->host && !fl_http_transfer_add_header(&call->transfer, client->host))
+		return fl_error_oom(ret_error);
 	if (request->content_type) {
 		if (asprintf(&type, "Content-Type: %s", request->content_type) < 0) {
 			type = NULL;
@@ -240,6 +244,8 @@ int fl_kube_call_new(struct fl_kube_client *client, const struct fl_kube_request
 		.cert_text = access->cert_text,
 		.key_text = access->key_text,
 		.is_unverified = access->is_unverified,
+		.proxy = access->proxy,
+		.connect_to = client->connect_to,
 		.timeout_ms = client->timeouts.connect_ms,
 		.tcp_timeout_ms = client->timeouts.tcp_ms,
 		.unanswered_ms = client->timeouts.unanswered_ms,
@@ -252,7 +258,7 @@ int fl_kube_call_new(struct fl_kube_client *client, const struct fl_kube_request
 		return fl_error_oom(ret_error);
 	call->handler = handler;
 	call->userdata = userdata;
-	if (asprintf(&url, "%s%s", access->server, request->path) < 0) {
+	if (asprintf(&url, "%s%s", client->named_url ? client->named_url : access->server, request->path) < 0) {
 		url = NULL;
 		return fl_error_oom(ret_error);
 	}
@@ -285,6 +291,25 @@ static void set_default(uint32_t *value, uint32_t fallback)
 		*value = fallback;
 }
 
+/* puts the name that the certificate has in the place of the host; -ENOMEM */
+static int set_name(struct fl_kube_client *client)
+{
+	const char *name = client->access->server_name, *authority = client->access->server + strlen("https://");
+	size_t len = strcspn(authority, "/"), host_len = len;
+
+	while (host_len && authority[host_len - 1] >= '0' && authority[host_len - 1] <= '9')
+		host_len--;
+	/* what ends in digits may be an address without a port */
+	host_len = host_len && authority[host_len - 1] == ':' ? host_len - 1 : len;
+	if (asprintf(&client->named_url, "https://%s%s", name, authority + host_len) < 0)
+		client->named_url = NULL;
+	if (asprintf(&client->connect_to, "::%.*s:", (int)host_len, authority) < 0)
+		client->connect_to = NULL;
+	if (asprintf(&client->host, "Host: %.*s", (int)len, authority) < 0)
+		client->host = NULL;
+	return client->named_url && client->connect_to && client->host ? 0 : -ENOMEM;
+}
+
 int fl_kube_client_new(struct fl_loop *loop, const struct fl_kube_access *access,
 		       const struct fl_kube_timeouts *timeouts, struct fl_kube_client **ret_client,
 		       struct flannel_error **ret_error)
@@ -302,6 +327,8 @@ int fl_kube_client_new(struct fl_loop *loop, const struct fl_kube_access *access
 	set_default(&client->timeouts.answer_ms, ANSWER_MS);
 	set_default(&client->timeouts.watch_ms, WATCH_MS);
 	set_default(&client->timeouts.unanswered_ms, UNANSWERED_MS);
+	if (client->is_tls && access->server_name && set_name(client) < 0)
+		return fl_error_oom(ret_error);
 	r = fl_http_new(loop, &client->http, ret_error);
 	if (r < 0)
 		return r;
@@ -314,6 +341,9 @@ struct fl_kube_client *fl_kube_client_free(struct fl_kube_client *client)
 	if (!client)
 		return NULL;
 	fl_http_free(client->http);
+	free(client->named_url);
+	free(client->connect_to);
+	free(client->host);
 	free(client);
 	return NULL;
 }
