@@ -56,6 +56,7 @@ static void fail(struct fl_kube_watcher *watcher, struct flannel_error *error, u
 	const struct fl_kube_watcher_report report = {
 		.news = FL_KUBE_WATCHER_FAILED, .error = error, .retry_after_ms = retry_after_ms};
 
+	watcher->is_doubtful = true;
 	fl_kube_watcher_reopen(watcher);
 	watcher->fn(watcher->userdata, &report);
 }
@@ -149,6 +150,7 @@ static void finish_list(struct fl_kube_watcher *watcher)
 		if (r == 0)
 			watcher->state = FL_KUBE_WATCHER_OPEN;
 		watcher->list = FL_KUBE_LIST_NOT_OLDER;
+		watcher->is_doubtful = false;
 	}
 	if (r < 0) {
 		fail(watcher, error, 0);
@@ -246,6 +248,64 @@ static int list(struct fl_kube_watcher *watcher, struct flannel_error **ret_erro
 	watcher->is_moved = false;
 	fl_kube_scanner_init(&watcher->scanner, FL_KUBE_SCAN_LIST, fl_kube_watcher_take_item, watcher);
 	return fl_kube_call_new(watcher->client, &request, &list_handler, watcher, &watcher->call, ret_error);
+}
+
+/* is a version an earlier one: numbers, of which a server gives no other account, compared as the texts that they are */
+static bool is_earlier(const char *version, const char *than)
+{
+	size_t len = strlen(version), than_len = strlen(than);
+
+	return len != than_len ? len < than_len : strcmp(version, than) < 0;
+}
+
+/* the server has told how far it is */
+static void on_check_end(void *userdata, const struct fl_kube_answer *answer)
+{
+	struct fl_kube_watcher *watcher = userdata;
+	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	FL_CLEANUP(fl_freep) char *version = NULL;
+
+	if (answer->status < 200 || answer->status >= 300) {
+		fail_answer(watcher, answer, "list Nodes");
+		return;
+	}
+	if (read_rest(watcher, &version, &error) < 0) {
+		fail(watcher, error, 0);
+		return;
+	}
+	watcher->is_doubtful = false;
+	if (is_earlier(version, watcher->version)) {
+		fl_log(watcher->log, FLANNEL_LOG_WARNING, "store",
+		       "the Kubernetes API is at version %s, was at %s: restored from a copy", version,
+		       watcher->version);
+		fl_kube_watcher_restart(watcher);
+		watcher->list = FL_KUBE_LIST_PAGES;
+	} else {
+		fl_kube_watcher_reopen(watcher);
+	}
+	go_on(watcher);
+}
+
+/* the one Node is not what is asked for */
+static int pass_item(void *userdata, const char *text, size_t len)
+{
+	(void)userdata;
+	(void)text;
+	(void)len;
+	return 0;
+}
+
+static const struct fl_kube_handler check_handler = {.bytes = on_bytes, .end = on_check_end};
+
+/* asks how far the server is; the answer comes from etcd */
+static int check(struct fl_kube_watcher *watcher, struct flannel_error **ret_error)
+{
+	const struct fl_kube_request request = {
+		.method = "GET", .path = NODES "?limit=1", .is_fresh = watcher->is_moved};
+
+	watcher->is_moved = false;
+	fl_kube_scanner_init(&watcher->scanner, FL_KUBE_SCAN_LIST, pass_item, NULL);
+	return fl_kube_call_new(watcher->client, &request, &check_handler, watcher, &watcher->call, ret_error);
 }
 
 /* the watch stands, or more of it came */
@@ -384,7 +444,7 @@ int fl_kube_watcher_run(struct fl_kube_watcher *watcher, struct flannel_error **
 	if (watcher->state == FL_KUBE_WATCHER_LIST)
 		return list(watcher, ret_error);
 	if (watcher->state == FL_KUBE_WATCHER_OPEN && fl_loop_now() >= watcher->open_ns)
-		return open_watch(watcher, ret_error);
+		return watcher->is_doubtful ? check(watcher, ret_error) : open_watch(watcher, ret_error);
 	return 0;
 }
 

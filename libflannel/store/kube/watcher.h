@@ -12,7 +12,8 @@
  *
  * The first list takes what the server has in memory (resourceVersion=0): five thousand nodes that start at once would otherwise read
  * everything from etcd five thousand times. Later lists ask for nothing older than what is known (resourceVersion=N), since another server might have
- * an older picture; where there is no such thing, such as after etcd was restored from a copy, etcd is read, in pages.
+ * an older picture; where there is no such thing, such as after etcd was restored from a copy, etcd is read, in pages. A watch would just be
+ * silent there. So where the server was away, a list of one Node tells first how far it is.
  */
 
 #include <flannel/store.h>
@@ -77,6 +78,7 @@ struct fl_kube_watcher {
 	char *next_page;               /* token of the list's next page */
 	struct fl_kube_answer stopped; /* why the watch says that it ends; .status 0: it does not */
 	size_t n_stopped;              /* watches in a row that said so for another reason than that it is gone */
+	bool is_doubtful;              /* the server was away: it may have gone back meanwhile */
 	bool is_useful;                /* the watch has told something */
 	size_t n_changes;              /* that the watch has told */
 	bool is_busy;                  /* watches tell so much that silence on one is no good sign */

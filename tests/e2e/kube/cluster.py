@@ -263,6 +263,19 @@ class Cluster:
         with self.changed:
             self.node_rv = self.cache_from = self.rv
 
+    def keep(self):
+        """What there is now, for restore()."""
+        with self.changed:
+            self.kept = (self.rv, dict(self.nodes), dict(self.encoded))
+
+    def restore(self):
+        """As when etcd is started from a copy."""
+        with self.changed:
+            self.rv, self.nodes, self.encoded = self.kept
+            self.events = []
+            self.node_rv = self.cache_from = self.compacted = self.rv
+            self.changed.notify_all()
+
     # --- what is asked
 
     def names(self):

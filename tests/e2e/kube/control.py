@@ -106,6 +106,14 @@ class Control:
         self.cluster.bump()
         self.cluster.forget()
 
+    def do_keep(self):
+        """A copy of what there is, for do_restore."""
+        self.cluster.keep()
+
+    def do_restore(self):
+        """etcd has what it had when it was kept, and its count of changes goes back. The server is to be started after it."""
+        self.cluster.restore()
+
     def do_prebuild(self):
         """Makes the answer to a list from the cache, packed, too: otherwise the first one would take longer."""
         with self.cluster.changed:
