@@ -116,8 +116,9 @@ class EtcdLab(Lab):
     def endpoints(self):
         return ",".join(m.url for m in self.members)
 
-    def etcdctl(self, *args, ok=True):
-        member = next((m for m in self.members if m.process), self.members[0])
+    def etcdctl(self, *args, ok=True, member=None):
+        """member: the number of the one that is asked; else the first that runs"""
+        member = self.members[member] if member is not None else next((m for m in self.members if m.process), self.members[0])
         return shell("ip", "netns", "exec", member.ns, "etcdctl", "--endpoints", member.url, *self.flags, *args, ok=ok, env=dict(os.environ, ETCDCTL_API="3"))
 
     def set_config(self, config):

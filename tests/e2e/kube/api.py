@@ -13,6 +13,7 @@ FLANNEL, ADMIN = "system:serviceaccount:kube-flannel:flannel", "admin"
 REFUSED = {400, 401, 403, 405, 406, 413, 415, 422}  # a client that gets one of these did something wrong
 GZIP_FROM = 128 * 1024
 TOO_NEW_SECONDS = 3
+STORM = 60  # requests of a client within a second, pages of a list aside: several starts of a daemon take fewer
 BIG = 1 << 20
 SETTINGS = {
     "tokens": [], "admin_tokens": [],  # that are valid; over plain HTTP everybody is flannel
@@ -78,6 +79,7 @@ class Server:
         self.manner = "end"  # how they do
         self.accepting, self.held = "serve", []
         self.numbers = itertools.count(1)
+        self.latest = {}  # address of a client -> when it asked lately
         self.list_cache, self.gzip_cache = {}, (None, None)
 
     # --- connections
@@ -110,10 +112,21 @@ class Server:
                 except ValueError:
                     call.record["body"] = request.body.decode(errors="replace")
             self.records.append(call.record)
+            self.count(call)
             call.fault = self.fault_for(call)
             self.recorded.notify_all()
         goes_on = request.headers.get("connection", "").lower() != "close"
         return self.answer(call) and goes_on
+
+    def count(self, call):
+        """A client that asks over and over would bring a server down that has five thousand of them."""
+        if call.record["user"] == ADMIN or "continue" in call.query:
+            return
+        now = call.record["at"]
+        times = self.latest.setdefault(call.connection.client, [])
+        times[:] = [t for t in times if now - t < 1] + [now]
+        if len(times) == STORM:
+            self.violations.append({"request": call.record["n"], "what": f"{call.connection.client} asks {STORM} times within a second"})
 
     def fault_for(self, call):
         for fault in self.faults:

@@ -25,6 +25,10 @@ class Connection:
     def __init__(self, server, listener, sock, number):
         self.server, self.listener, self.sock, self.number = server, listener, sock, number
         self.buffer = b""
+        try:
+            self.client = sock.getpeername()[0]
+        except OSError:
+            self.client = ""  # gone again
         self.user_certificate = None
         self.thread = threading.Thread(target=self.run, daemon=True)
 
