@@ -330,6 +330,7 @@ struct flannel_node *flannel_node_free(struct flannel_node *node)
 	fl_node_underlay_clear(&node->underlay);
 	flannel_error_unref(node->error);
 	flannel_error_unref(node->store_error);
+	flannel_netconf_unref(node->logged);
 	fl_node_options_clear(&node->options);
 	flannel_store_unref(node->store);
 	flannel_context_unref(node->scope.context);

@@ -9,11 +9,16 @@
 
 #include "sys/nft.h"
 
-/* what the operator should hear of a configuration that works */
-static void log_config(struct flannel_node *node, const struct flannel_netconf *netconf)
+/* what the operator should hear of a configuration that works; once, however often it is tried */
+static void log_config(struct flannel_node *node, struct flannel_netconf *netconf)
 {
+	struct flannel_netconf *before = node->logged;
 	const char *warning;
 
+	if (before && strcmp(flannel_netconf_get_text(before), flannel_netconf_get_text(netconf)) == 0)
+		return;
+	node->logged = flannel_netconf_ref(netconf);
+	flannel_netconf_unref(before);
 	for (unsigned int i = 0; (warning = flannel_netconf_get_warning(netconf, i)); i++)
 		fl_log(&node->scope.context->log, FLANNEL_LOG_WARNING, "config", "network configuration: %s", warning);
 	if (node->options.masquerade && !flannel_netconf_get_nftables(netconf))

@@ -32,6 +32,7 @@ struct flannel_node {
 	enum flannel_node_state state;
 	struct flannel_error *error;       /* why it failed, or what is being retried */
 	struct flannel_error *store_error; /* the store does not answer */
+	struct flannel_netconf *logged;    /* the configuration of which the operator has heard */
 
 	struct fl_node_underlay underlay;
 	struct fl_node_devices devices;

@@ -140,6 +140,7 @@ int fl_node_underlay_choose(struct fl_node_underlay *underlay, struct flannel_er
 {
 	const struct fl_node_scope *scope = underlay->scope;
 	struct fl_interface_request request = make_request(underlay);
+	struct fl_underlay before = underlay->current;
 	FL_CLEANUP_ERROR struct flannel_error *trouble = NULL;
 	struct fl_rtnl *rtnl;
 	int r = fl_context_get_rtnl(scope->context, &rtnl, ret_error);
@@ -156,8 +157,11 @@ int fl_node_underlay_choose(struct fl_node_underlay *underlay, struct flannel_er
 	if (r < 0)
 		return r;
 	underlay->ifindex = underlay->current.ifindex;
-	fl_log(&scope->context->log, FLANNEL_LOG_INFO, "node", "using interface %s (%s), MTU %u",
-	       underlay->current.name, underlay->current.reason, underlay->current.mtu);
+	/* once, however often it is tried */
+	if (strcmp(before.name, underlay->current.name) != 0 || strcmp(before.reason, underlay->current.reason) != 0 ||
+	    before.mtu != underlay->current.mtu)
+		fl_log(&scope->context->log, FLANNEL_LOG_INFO, "node", "using interface %s (%s), MTU %u",
+		       underlay->current.name, underlay->current.reason, underlay->current.mtu);
 	(void)fl_underlay_check(&underlay->current, &trouble);
 	set_trouble(underlay, trouble);
 	return 0;
