@@ -106,6 +106,10 @@ enum events_result events_handle(struct events *events, const struct flannel_eve
 	case FLANNEL_EVENT_STORE_BACK:
 		set_store_error(events->source, NULL);
 		return EVENTS_GO_ON;
+	case FLANNEL_EVENT_LEASE_ACQUIRED:
+	case FLANNEL_EVENT_LEASE_RENEWED:
+		events->source->lease_clock_sec = status_clock_sec();
+		return EVENTS_GO_ON;
 	case FLANNEL_EVENT_LEASE_LOST:
 	case FLANNEL_EVENT_LEASE_FAILED:
 	case FLANNEL_EVENT_OBJECT_FAILED:

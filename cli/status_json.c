@@ -67,19 +67,25 @@ static const char *waiting_for(const struct flannel_node *node)
 	}
 }
 
+/* Now, by the clock that the end of the own lease was reckoned with: who sets the clock neither ends it nor makes it longer. */
+static int64_t lease_now_sec(const struct status_source *source)
+{
+	return source->lease_clock_sec ? source->lease_clock_sec + status_boot_sec() : time(NULL);
+}
+
 /* why a node whose state is ready is not fit for pods; false if it is */
 static bool find_unfitness(const struct status_source *source, char *reason, size_t size)
 {
 	const struct flannel_lease *lease = flannel_node_get_lease(source->node);
-	int64_t expires_sec = flannel_lease_get_expires_sec(lease);
+	int64_t expires_sec = flannel_lease_get_expires_sec(lease), now_sec = lease_now_sec(source);
 
 	/* an observer has neither lease nor subnet file */
 	if (!source->subnet_file)
 		return false;
 	if (!lease)
 		(void)snprintf(reason, size, "the lease is lost");
-	else if (expires_sec && expires_sec <= time(NULL))
-		(void)snprintf(reason, size, "the lease expired %lld s ago", (long long)(time(NULL) - expires_sec));
+	else if (expires_sec && expires_sec <= now_sec)
+		(void)snprintf(reason, size, "the lease expired %lld s ago", (long long)(now_sec - expires_sec));
 	else if (access(source->subnet_file, F_OK) < 0)
 		(void)snprintf(reason, size, "subnet file %s: %s; pods cannot be attached", source->subnet_file,
 			       strerror(errno));
@@ -194,27 +200,29 @@ static void put_error(struct json_builder *builder, struct json_object *parent, 
 	json_builder_put(builder, parent, key, object);
 }
 
-/* when a lease ends; both null for a reservation */
-static void put_lease_end(struct json_builder *builder, struct json_object *object, const struct flannel_lease *lease)
+/* when a lease ends, which was reckoned with a clock that shows now_sec; both null for a reservation */
+static void put_lease_end(struct json_builder *builder, struct json_object *object, const struct flannel_lease *lease,
+			  int64_t now_sec)
 {
-	int64_t expires_sec = flannel_lease_get_expires_sec(lease);
+	int64_t expires_sec = flannel_lease_get_expires_sec(lease), set_sec = time(NULL) - now_sec;
 
-	json_builder_time(builder, object, "expires", expires_sec);
+	json_builder_time(builder, object, "expires", expires_sec ? expires_sec + set_sec : 0);
 	if (expires_sec)
-		json_builder_int(builder, object, "expires_in_sec", expires_sec - time(NULL));
+		json_builder_int(builder, object, "expires_in_sec", expires_sec - now_sec);
 	else
 		json_builder_put(builder, object, "expires_in_sec", NULL);
 }
 
 /* the own lease, or null */
-static void put_own_lease(struct json_builder *builder, struct json_object *parent, const struct flannel_lease *lease)
+static void put_own_lease(struct json_builder *builder, struct json_object *parent, const struct status_source *source)
 {
+	const struct flannel_lease *lease = flannel_node_get_lease(source->node);
 	struct json_object *object = NULL;
 
 	if (lease) {
 		object = json_builder_object(builder);
 		lease_json_put(builder, object, lease);
-		put_lease_end(builder, object, lease);
+		put_lease_end(builder, object, lease, lease_now_sec(source));
 	}
 	json_builder_put(builder, parent, "lease", object);
 }
@@ -355,10 +363,7 @@ static void put_last_failure(struct json_builder *builder, struct json_object *p
 /* seconds since the daemon started */
 static int64_t uptime_sec(const struct status_source *source)
 {
-	struct timespec now = {0};
-
-	(void)clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec - (int64_t)(source->started_ns / 1000000000U);
+	return status_boot_sec() - (int64_t)(source->started_ns / 1000000000U);
 }
 
 char *status_format(const struct status_source *source, size_t *ret_len)
@@ -385,7 +390,7 @@ char *status_format(const struct status_source *source, size_t *ret_len)
 		json_builder_put(&builder, object, "snapshot", NULL);
 	put_store(&builder, object, source);
 	put_network(&builder, object, source);
-	put_own_lease(&builder, object, flannel_node_get_lease(source->node));
+	put_own_lease(&builder, object, source);
 	put_underlay(&builder, object, source->node);
 	json_builder_text(&builder, object, "subnet_file", source->subnet_file);
 	json_builder_bool(&builder, object, "ip_masq", source->ip_masq);
@@ -408,14 +413,15 @@ static void put_backend_data(struct json_builder *builder, struct json_object *o
 }
 
 /* one lease in full */
-static struct json_object *make_lease(struct json_builder *builder, const struct flannel_lease *lease, bool own)
+static struct json_object *make_lease(struct json_builder *builder, const struct flannel_lease *lease, bool own,
+				      int64_t now_sec)
 {
 	struct json_object *object = json_builder_object(builder);
 
 	lease_json_put(builder, object, lease);
 	put_backend_data(builder, object, "backend_data", lease, AF_INET);
 	put_backend_data(builder, object, "backend_v6_data", lease, AF_INET6);
-	put_lease_end(builder, object, lease);
+	put_lease_end(builder, object, lease, now_sec);
 	json_builder_int(builder, object, "revision", (int64_t)flannel_lease_get_revision(lease));
 	json_builder_bool(builder, object, "own", own);
 	return object;
@@ -430,9 +436,9 @@ char *status_format_leases(const struct status_source *source, size_t *ret_len)
 	struct flannel_node_peer peer;
 
 	if (own)
-		json_builder_append(&builder, list, make_lease(&builder, own, true));
+		json_builder_append(&builder, list, make_lease(&builder, own, true, lease_now_sec(source)));
 	for (size_t i = 0; get_peer(source->node, i, &peer); i++)
-		json_builder_append(&builder, list, make_lease(&builder, peer.lease, false));
+		json_builder_append(&builder, list, make_lease(&builder, peer.lease, false, time(NULL)));
 	json_builder_put(&builder, object, "leases", list);
 	return json_builder_finish(&builder, object, ret_len);
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <flannel/error.h>
 #include <flannel/node.h>
@@ -21,11 +22,27 @@ struct status_source {
 	bool ip_masq;
 	bool was_ready;                    /* the node was ready before */
 	uint64_t started_ns;               /* CLOCK_BOOTTIME */
+	int64_t lease_clock_sec;           /* status_clock_sec() when the own lease was written; 0: not known */
 	struct flannel_error *store_error; /* why the store is lost; NULL while it answers */
 	char *config_note;                 /* text of the event that the store has another configuration, or NULL */
 	char *last_failure;                /* text of the latest event that told of a failure, or NULL */
 	int64_t last_failure_sec;          /* when, seconds since the epoch */
 };
+
+/* seconds since boot */
+static inline int64_t status_boot_sec(void)
+{
+	struct timespec now = {0};
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec;
+}
+
+/* how far CLOCK_REALTIME is ahead of that: changes when somebody sets the clock */
+static inline int64_t status_clock_sec(void)
+{
+	return time(NULL) - status_boot_sec();
+}
 
 /* how well the node does; the order is that of the words in "health" */
 enum status_health { STATUS_OK, STATUS_DEGRADED, STATUS_NOT_READY, STATUS_FAILED };
