@@ -4,6 +4,9 @@
 #include <string.h>
 #include <time.h>
 
+/* less is a clock that is kept right */
+#define CLOCK_SET_SEC 10
+
 /*
  * How urgent an event is. The peers that exist already at the start are no news: their sum is told once the node is
  * ready.
@@ -126,6 +129,19 @@ enum events_result events_handle(struct events *events, const struct flannel_eve
 	default:
 		return EVENTS_GO_ON;
 	}
+}
+
+void events_note_clock(struct events *events)
+{
+	int64_t now_sec = status_clock_sec(), set_sec = now_sec - events->clock_sec;
+
+	if (events->clock_sec && set_sec < CLOCK_SET_SEC && set_sec > -CLOCK_SET_SEC)
+		return;
+	if (events->clock_sec)
+		logger_write(events->logger, FLANNEL_LOG_INFO, "flanneld",
+			     "the wall clock was set %s by %lld s: leases live on by the clock since boot",
+			     set_sec > 0 ? "ahead" : "back", (long long)(set_sec > 0 ? set_sec : -set_sec));
+	events->clock_sec = now_sec;
 }
 
 void events_clear(struct events *events)

@@ -19,6 +19,7 @@ struct events {
 	uint64_t window_sec;   /* the second that n_lines counts, CLOCK_BOOTTIME */
 	unsigned int n_lines;  /* lines written in it */
 	uint64_t n_suppressed; /* lines not written since the last one that was */
+	int64_t clock_sec;     /* status_clock_sec() as it was looked at first, or told; 0: not yet */
 };
 
 /* lines a second that events may make; more are counted and told of once */
@@ -28,6 +29,9 @@ enum events_result { EVENTS_GO_ON, EVENTS_NODE_READY, EVENTS_NODE_FAILED };
 
 /* takes in one event, which stays the caller's */
 enum events_result events_handle(struct events *events, const struct flannel_event *event);
+
+/* says that somebody has set the wall clock, once each time: the times in the log jump, and nothing else does */
+void events_note_clock(struct events *events);
 
 /* drops what the status source remembers */
 void events_clear(struct events *events);

@@ -403,6 +403,7 @@ static int run(struct daemon *daemon)
 		}
 		if (fds[SIGNAL].revents)
 			return 0;
+		events_note_clock(&daemon->events);
 		if (more || fds[CONTEXT].revents)
 			more = dispatch(daemon);
 		if (more < 0)
