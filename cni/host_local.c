@@ -122,7 +122,7 @@ static int del(const struct cni_request *request, struct json_object **ret_resul
 	return release(request, &config, error);
 }
 
-/* CHECK: the container has an address, whichever */
+/* CHECK: the configuration is one that ADD takes, and the container has an address, whichever */
 static int check(const struct cni_request *request, struct json_object **ret_result, struct cni_error *error)
 {
 	CNI_CLEANUP(cni_ipam_config_clear) struct cni_ipam_config config = {0};
@@ -131,7 +131,7 @@ static int check(const struct cni_request *request, struct json_object **ret_res
 	int n;
 
 	(void)ret_result;
-	if (cni_ipam_config_read_directory(request, &config, error) < 0 || open_pool(&config, &pool, error) < 0)
+	if (cni_ipam_config_read(request, &config, error) < 0 || open_pool(&config, &pool, error) < 0)
 		return -1;
 	n = flannel_address_pool_count(pool, request->container_id, request->ifname, &cause);
 	if (n < 0)
@@ -158,7 +158,10 @@ static int status(const struct cni_request *request, struct json_object **ret_re
 	return -1;
 }
 
-/* GC: the addresses of all attachments that the runtime does not name. A network that never had one gets no directory for that. */
+/*
+ * GC: the addresses of all attachments that the runtime does not name; without its list nothing. A network that never had one gets
+ * no directory for that.
+ */
 static int gc(const struct cni_request *request, struct json_object **ret_result, struct cni_error *error)
 {
 	CNI_CLEANUP(cni_ipam_config_clear) struct cni_ipam_config config = {0};
@@ -169,10 +172,9 @@ static int gc(const struct cni_request *request, struct json_object **ret_result
 	int r = cni_attachments_read(request->config, &valid, error);
 
 	(void)ret_result;
-	if (r == 0)
-		return cni_fail(error, CNI_ERROR_CONFIG,
-				"cni.dev/valid-attachments is missing, expected the list of attachments in use");
-	if (r < 0 || cni_ipam_config_read_directory(request, &config, error) < 0)
+	if (r <= 0)
+		return r;
+	if (cni_ipam_config_read_directory(request, &config, error) < 0)
 		return -1;
 	if (stat(config.directory, &present) < 0 && errno == ENOENT)
 		return 0;

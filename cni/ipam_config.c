@@ -63,6 +63,16 @@ static int get_address(struct json_object *object, const char *path, const char 
 	return text[0] != '\0' ? cni_parse_address(text, at, ret, error) : 0;
 }
 
+/* a range's subnet; of IPv4 in the form of IPv6 the length would be ambiguous */
+static int parse_subnet(const char *text, const char *path, struct flannel_prefix *ret, struct cni_error *error)
+{
+	if (cni_parse_cidr(text, path, ret, error) < 0)
+		return -1;
+	if (ret->family == AF_INET && strchr(text, ':'))
+		return cni_fail(error, CNI_ERROR_INTERNAL, "%s is \"%s\", expected IPv4 in dotted form", path, text);
+	return 0;
+}
+
 /* appends one range to the set that is being read */
 static int add_range(struct json_object *object, const char *path, struct cni_ipam_config *config,
 		     struct cni_error *error)
@@ -74,7 +84,7 @@ static int add_range(struct json_object *object, const char *path, struct cni_ip
 
 	(void)cni_path_join(at, path, "subnet");
 	if (cni_get_string(object, path, "subnet", &subnet, error) < 0 ||
-	    (subnet[0] != '\0' && cni_parse_cidr(subnet, at, &range.subnet, error) < 0) ||
+	    (subnet[0] != '\0' && parse_subnet(subnet, at, &range.subnet, error) < 0) ||
 	    get_address(object, path, "rangeStart", &range.start, error) < 0 ||
 	    get_address(object, path, "rangeEnd", &range.end, error) < 0 ||
 	    get_address(object, path, "gateway", &range.gateway, error) < 0)
@@ -129,18 +139,23 @@ static int add_sets(struct json_object *object, const char *path, const char *ke
 	return 0;
 }
 
-/* the old way to write one range: its members directly in ipam */
+/* the old way to write one range: its members directly in ipam. Without a subnet they are checked, but not used. */
 static int add_plain_set(struct json_object *ipam, struct cni_ipam_config *config, struct cni_error *error)
 {
 	const char *subnet = "";
+	int r = cni_get_string(ipam, "ipam", "subnet", &subnet, error);
 
-	if (cni_get_string(ipam, "ipam", "subnet", &subnet, error) < 0)
+	if (r < 0)
 		return -1;
-	if (subnet[0] == '\0')
-		return 0;
+	if (r > 0 && subnet[0] == '\0')
+		return cni_fail(error, CNI_ERROR_INTERNAL,
+				"ipam.subnet is empty, expected a network such as 10.1.0.0/16");
 	if (add_range(ipam, "ipam", config, error) < 0)
 		return -1;
-	config->n_sets++;
+	if (r > 0)
+		config->n_sets++;
+	else
+		config->n_ranges--;
 	return 0;
 }
 
@@ -248,7 +263,7 @@ static int read_wanted(const struct cni_request *request, struct json_object *ru
 	struct json_object *cni = NULL;
 
 	if (cni_args_get(request->args, "IP", &argument, error) < 0 ||
-	    (argument && add_wanted(argument, "IP in CNI_ARGS", config, error) < 0) ||
+	    (argument && argument[0] != '\0' && add_wanted(argument, "IP in CNI_ARGS", config, error) < 0) ||
 	    cni_get_object(request->config, "", "args", &args, error) < 0 ||
 	    (args && cni_get_object(args, "args", "cni", &cni, error) < 0) ||
 	    (cni && add_wanted_list(cni, "args.cni", config, error) < 0))
@@ -277,14 +292,16 @@ int cni_ipam_config_read(const struct cni_request *request, struct cni_ipam_conf
 	struct json_object *ipam;
 	struct json_object *runtime = NULL;
 	const char *resolv_conf = "";
+	const char *type;
 
-	if (get_ipam(request, &ipam, error) < 0 ||
+	if (get_ipam(request, &ipam, error) < 0 || cni_get_string(ipam, "ipam", "type", &type, error) < 0 ||
 	    cni_get_object(request->config, "", "runtimeConfig", &runtime, error) < 0 ||
 	    read_wanted(request, runtime, &config, error) < 0 ||
 	    read_ranges(request, ipam, runtime, &config, error) < 0 ||
 	    cni_routes_parse(ipam, "ipam", "routes", &config.result, error) < 0 ||
 	    cni_get_string(ipam, "ipam", "resolvConf", &resolv_conf, error) < 0 ||
-	    (resolv_conf[0] != '\0' && cni_resolv_conf_read(resolv_conf, &config.result.dns, error) < 0) ||
+	    (resolv_conf[0] != '\0' && request->verb != CNI_VERB_CHECK &&
+	     cni_resolv_conf_read(resolv_conf, &config.result.dns, error) < 0) ||
 	    read_directory(request, ipam, &config, error) < 0)
 		return -1;
 	*ret_config = config;

@@ -19,7 +19,7 @@ struct cni_ipam_config {
 	struct cni_result result; /* routes and dns of the result to be */
 };
 
-/* what every verb needs: the directory. Wrong ranges and requests do not keep addresses from being released. */
+/* what DEL and GC need: the directory. Wrong ranges and requests do not keep addresses from being released. */
 int cni_ipam_config_read_directory(const struct cni_request *request, struct cni_ipam_config *ret_config,
 				   struct cni_error *error);
 

@@ -108,10 +108,10 @@ int fl_attachment_check(const struct flannel_attachment_options *options, struct
 
 	if (fault)
 		return fl_error_set(ret_error, -EINVAL, "attachment", fault, "flags 0x%x", options->flags);
-	if (options->ifname && !fl_ifname_is_valid(options->ifname))
+	if (options->ifname && !fl_ifname_can_be_given(options->ifname))
 		return fl_error_set(ret_error, -EINVAL, "attachment", "expected an interface name of 1 to 15 bytes",
 				    "ifname is \"%s\"", options->ifname);
-	if (options->bridge && !fl_ifname_is_valid(options->bridge))
+	if (options->bridge && !fl_ifname_can_be_given(options->bridge))
 		return fl_error_set(ret_error, -EINVAL, "attachment", "expected an interface name of 1 to 15 bytes",
 				    "bridge is \"%s\"", options->bridge);
 	if (options->mac && !fl_attachment_mac_is_valid(options->mac))
@@ -138,6 +138,16 @@ static struct flannel_prefix bare(struct flannel_prefix prefix)
 	return prefix;
 }
 
+/* the gateway of an address that came without one: the first of its network, or the next address if that is all there is of it */
+static int choose_gateway(const struct flannel_prefix *address, struct flannel_prefix *ret_gateway)
+{
+	const struct flannel_prefix alone = bare(*address);
+
+	if (address->plen == alone.plen)
+		return flannel_prefix_next(&alone, 1, ret_gateway);
+	return flannel_prefix_host(address, 1, ret_gateway);
+}
+
 /* copies the addresses and gives each its gateway */
 static int want_addresses(const struct flannel_attachment_options *options, struct fl_attachment_want *want,
 			  struct flannel_error **ret_error)
@@ -151,7 +161,7 @@ static int want_addresses(const struct flannel_attachment_options *options, stru
 		want->ipv4 |= address->address.family == AF_INET;
 		want->ipv6 |= address->address.family == AF_INET6;
 		if (!address->gateway.family && is_gateway(options) &&
-		    flannel_prefix_host(&address->address, 1, &address->gateway) < 0)
+		    choose_gateway(&address->address, &address->gateway) < 0)
 			return fl_error_set(ret_error, -EINVAL, "attachment", "its network has no room for a gateway",
 					    "address %s", flannel_prefix_format(&address->address, text, sizeof(text)));
 		if (address->gateway.family)

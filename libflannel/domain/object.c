@@ -280,3 +280,8 @@ bool fl_ifname_is_valid(const char *name)
 	}
 	return true;
 }
+
+bool fl_ifname_can_be_given(const char *name)
+{
+	return fl_ifname_is_valid(name) && !strchr(name, '%');
+}

@@ -206,4 +206,7 @@ int fl_mac_parse(const char *text, uint8_t ret_mac[FL_MAC_LEN]);
 /* 1 to 15 bytes, none of them "/", ":" or white space, not "." or ".." */
 bool fl_ifname_is_valid(const char *name);
 
+/* the same for a name that an interface is to get: the kernel would make another of one with "%" */
+bool fl_ifname_can_be_given(const char *name);
+
 #endif

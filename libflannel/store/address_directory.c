@@ -327,8 +327,6 @@ void fl_address_position_open(const struct fl_address_directory *directory, uint
 	char name[32];
 	char buf[2 * FLANNEL_PREFIX_STRLEN];
 	ssize_t n;
-	char *text;
-	size_t len;
 
 	memset(ret_position, 0, sizeof(*ret_position));
 	format_position_name(set, name, sizeof(name));
@@ -338,9 +336,8 @@ void fl_address_position_open(const struct fl_address_directory *directory, uint
 		return;
 	ret_position->len = (size_t)n;
 	buf[n] = '\0';
-	text = buf + (trim(buf, &len) - buf);
-	text[len] = '\0';
-	if (strchr(text, '/') || flannel_prefix_parse(text, &ret_position->last) < 0)
+	/* white space is no part of an address: others who read the file would begin anew, too */
+	if (strlen(buf) != (size_t)n || strchr(buf, '/') || flannel_prefix_parse(buf, &ret_position->last) < 0)
 		memset(&ret_position->last, 0, sizeof(ret_position->last));
 }
 

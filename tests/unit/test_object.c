@@ -35,6 +35,14 @@ Test(object, interface_names)
 		cr_assert_eq(fl_ifname_is_valid(cases[i].name), cases[i].valid, "\"%s\"", cases[i].name);
 }
 
+Test(object, a_name_that_the_kernel_would_complete_cannot_be_given)
+{
+	cr_assert(fl_ifname_can_be_given("eth0"));
+	cr_assert(!fl_ifname_can_be_given("a/b"));
+	cr_assert(!fl_ifname_can_be_given("eth%d"));
+	cr_assert(fl_ifname_is_valid("eth%d"), "what cannot be there may still be looked for");
+}
+
 Test(object, mac_addresses)
 {
 	static const char *const good[] = {"02:00:00:00:77:01", "02-00-00-00-77-01", "AA:bb:CC:dd:EE:ff"};

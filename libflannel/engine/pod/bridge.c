@@ -264,7 +264,7 @@ void fl_link_describe(const struct fl_link_info *info, struct flannel_link *ret_
 static int check_options(const struct flannel_bridge_options *options, const struct flannel_link *ret_link,
 			 struct flannel_error **ret_error)
 {
-	if (!fl_ifname_is_valid(options->name))
+	if (!fl_ifname_can_be_given(options->name))
 		return fl_error_set(ret_error, -EINVAL, "argument", "expected an interface name of 1 to 15 bytes",
 				    "name is \"%s\"", options->name ? options->name : "");
 	if (ret_link && ret_link->size != sizeof(*ret_link))

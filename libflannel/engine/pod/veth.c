@@ -142,10 +142,10 @@ int fl_veth_set_up(struct fl_transaction *transaction, struct fl_link_info *info
 static int check_options(const struct flannel_veth_options *options, const struct flannel_link *ret_link,
 			 struct flannel_error **ret_error)
 {
-	if (!fl_ifname_is_valid(options->peer_name))
+	if (!fl_ifname_can_be_given(options->peer_name))
 		return fl_error_set(ret_error, -EINVAL, "argument", "expected an interface name of 1 to 15 bytes",
 				    "peer_name is \"%s\"", options->peer_name ? options->peer_name : "");
-	if (options->name && !fl_ifname_is_valid(options->name))
+	if (options->name && !fl_ifname_can_be_given(options->name))
 		return fl_error_set(ret_error, -EINVAL, "argument", "expected an interface name of 1 to 15 bytes",
 				    "name is \"%s\"", options->name);
 	if (options->bridge && !fl_ifname_is_valid(options->bridge))

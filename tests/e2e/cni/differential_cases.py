@@ -37,6 +37,8 @@ def bridge_cases():
     yield bridge("v6", isDefaultGateway=True, ipam=ipam(V6))
     yield bridge("gateway-given", isGateway=True, ipam=ipam([{"subnet": "10.1.0.0/24", "gateway": "10.1.0.9"}]))
     taken = ["ip link add cni0 type bridge", "ip link set cni0 up", "ip addr add 10.9.0.1/24 dev cni0"]
+    for name, address in (("ipv4", "10.1.0.7/32"), ("ipv6", "fd00:1::7/128"), ("last", "255.255.255.255/32"), ("pair", "10.1.0.6/31")):
+        yield bridge(f"gateway-of-one-{name}", steps=[ADD, DEL], isGateway=True, ipam={"type": "static", "addresses": [{"address": address}]})
     yield bridge("address-taken", setup=taken, isGateway=True)
     yield bridge("force-address", setup=taken, isGateway=True, forceAddress=True)
     yield bridge("address-longer", setup=taken[:2] + ["ip addr add 10.1.0.1/16 dev cni0"], isGateway=True)
@@ -104,6 +106,7 @@ def bridge_cases():
                  steps=[ADD, {**ADD, **SECOND}, DEL, {**DEL, **SECOND}])
     yield bridge("two-pods", isGateway=True, pods=("pod", "pod2"), steps=[ADD, {**ADD, **SECOND}, {**DEL, **SECOND}, DEL])
     yield bridge("add-twice", isGateway=True, steps=[ADD, ADD, DEL])
+    yield bridge("ifname-percent", env={"CNI_IFNAME": "eth%d"})
     yield bridge("ifname-taken", setup=["ip -n $POD link add eth0 type veth peer name other"], steps=[ADD, DEL])
     yield bridge("name-taken", setup=["ip link add cni0 type veth peer name cni1"])
     yield bridge("netns-missing", env={"CNI_NETNS": "@DATA@/none"})
@@ -137,6 +140,7 @@ def host_local_cases():
     yield host_local("two-subnets", ranges=[[{"subnet": "10.1.0.0/30"}, {"subnet": "10.2.0.0/30"}]], pods=("pod", "pod2"),
                      steps=[ADD, {**ADD, **SECOND}, {**ADD, "env": {"CNI_CONTAINERID": "cid3"}}, DEL])
     yield host_local("request-args", args="IgnoreUnknown=1;IP=10.1.0.77", ranges=[V4])
+    yield host_local("request-args-empty", args="IP=", ranges=[V4])
     yield host_local("request-args-length", args="IP=10.1.0.77/16", ranges=[V4])
     yield host_local("request-cni-args", config={"args": {"cni": {"ips": ["10.1.0.78/24", "fd00:1::78"]}}}, ranges=[V4, V6])
     yield host_local("request-runtime", config={"runtimeConfig": {"ips": ["10.1.0.79"]}}, ranges=[V4])
@@ -154,6 +158,10 @@ def host_local_cases():
     yield host_local("check-missing", ranges=[V4], steps=[{"run": "CHECK", "merge": {"prevResult": {"ips": [{"address": "10.1.0.2/24"}]}}}])
     yield host_local("exhausted", ranges=[[{"subnet": "10.1.0.0/30"}]], pods=("pod", "pod2"), steps=[ADD, {**ADD, **SECOND}])
     yield host_local("del-bad-ranges", ranges=[V4], steps=[ADD, {**DEL, "merge": {"ipam": ipam([{"subnet": "10.1.0.1/24"}])}}])
+    yield host_local("check-bad-ranges", ranges=[V4], steps=[ADD, {**CHECK, "merge": {"ipam": ipam([{"subnet": "10.1.0.1/24"}])}}])
+    for name, text in (("newline", "10.1.0.50\\n"), ("blank", " 10.1.0.50"), ("plain", "10.1.0.50")):
+        yield host_local("position-" + name, ranges=[V4], steps=[ADD],
+                         setup=["mkdir -p @DATA@/net/net", f"printf '{text}' > @DATA@/net/net/last_reserved_ip.0"])
     yield host_local("datadir-is-file", ranges=[V4], setup=[": > @DATA@/net"])
     errors = {"no-ranges": {}, "empty-set": {"ranges": [[]]}, "host-bits": {"ranges": [[{"subnet": "10.1.0.1/24"}]]},
               "no-length": {"ranges": [[{"subnet": "10.1.0.0"}]]}, "too-small": {"ranges": [[{"subnet": "10.1.0.0/31"}]]},
@@ -161,7 +169,9 @@ def host_local_cases():
               "start-after-end": {"ranges": [[{"subnet": "10.1.0.0/24", "rangeStart": "10.1.0.9", "rangeEnd": "10.1.0.8"}]]},
               "overlap-inside": {"ranges": [V4 + V4]}, "overlap-sets": {"ranges": [V4, V4]}, "mixed-families": {"ranges": [V4 + V6]},
               "bad-route": {"ranges": [V4], "routes": [{"dst": "x"}]}, "bad-gateway": {"ranges": [[{"subnet": "10.1.0.0/24", "gateway": "x"}]]},
-              "wrong-type": {"ranges": {}}}
+              "wrong-type": {"ranges": {}}, "mapped-subnet": {"ranges": [[{"subnet": "::ffff:10.1.0.0/120"}]]},
+              "plain-subnet-empty": {"ranges": [V4], "subnet": ""}, "plain-start-type": {"ranges": [V4], "rangeStart": 5},
+              "plain-gateway": {"ranges": [V4], "gateway": "x"}, "type": {"ranges": [V4], "type": 5}}
     for name, keys in errors.items():
         yield host_local("err-" + name, steps=[ADD, {"run": "DEL"}], **keys)
     yield make("host-local-err-no-ipam", "host-local", [ADD], {})

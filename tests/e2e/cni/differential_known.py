@@ -9,7 +9,9 @@ DIFFERENCES = [
     ("bridge-l2-0.[12].0", "steps/*/state", "failed-add"),
     ("bridge-routes-host-bits", "steps/*/state/*", "failed-add"),
     ("bridge-exhausted", "steps/*/state*", "failed-add"),
-    ("bridge-ifname-taken", "steps/*/state/host", "failed-add"),
+    ("bridge-ifname-*", "steps/*/state/host", "failed-add"),
+    ("bridge-ifname-percent", "steps/*/state/pod", "failed-add"),
+    ("bridge-gateway-of-one-last", "steps/*/state", "failed-add"),
     ("bridge-netns-*", "steps/*/state*", "failed-add"),
     ("bridge-address-*", "steps/*/state*", "failed-add"),
     ("bridge-mac-*", "steps/*/state*", "failed-add"),
@@ -23,7 +25,7 @@ DIFFERENCES = [
     # IPAM before the interfaces
     ("bridge-vlan*", "steps/*/state*", "ipam-first"),
     ("bridge-name-taken", "steps/*/state*", "ipam-first"),
-    ("bridge-ifname-taken", "steps/*/state/files*", "ipam-first"),
+    ("bridge-ifname-*", "steps/*/state/files*", "ipam-first"),
     # DEL
     ("host-local-err-*", "steps/1/*", "del-config"),
     ("host-local-two-v4-0.2.0", "steps/2/*", "del-config"),
