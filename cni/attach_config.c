@@ -53,14 +53,15 @@ int cni_attach_config_read(const struct cni_request *request, struct cni_attach_
 
 	config->ipam = config->backend = config->mac_text = config->bridge = "";
 	if (cni_config_check_common(object, error) < 0 ||
-	    cni_get_int(object, "", "mtu", 0, UINT32_MAX, &mtu, error) < 0 ||
+	    cni_get_int(object, "", "mtu", INT32_MIN, UINT32_MAX, &mtu, error) < 0 ||
 	    cni_get_bool(object, "", "ipMasq", &config->masquerade, error) < 0 ||
 	    cni_get_string(object, "", "ipMasqBackend", &config->backend, error) < 0 ||
 	    cni_get_object(object, "", "ipam", &ipam, error) < 0 ||
 	    (ipam && cni_get_string(ipam, "ipam", "type", &config->ipam, error) < 0) ||
 	    read_dns(object, config, error) < 0)
 		return -1;
-	config->mtu = (uint32_t)mtu;
+	/* one that is not positive is none */
+	config->mtu = mtu > 0 ? (uint32_t)mtu : 0;
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 
 int cni_config_check_common(struct json_object *config, struct cni_error *error)
 {
-	const char *const objects[] = {"args", "prevResult", "runtimeConfig"};
+	const char *const objects[] = {"args", "ipam", "prevResult", "runtimeConfig"};
 	CNI_CLEANUP(cni_json_putp) struct json_object *parsed = NULL;
 	struct json_object *capabilities = NULL;
 	struct json_object *dns = NULL;

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "cleanup.h"
+#include "common_keys.h"
 #include "netns.h"
 #include "plugin.h"
 #include "previous.h"
@@ -154,7 +155,8 @@ static int add(const struct cni_request *request, struct json_object **ret_resul
 	CNI_CLEANUP(cni_result_clear) struct cni_result own = {0};
 	CNI_CLEANUP(cni_closep) int netns_fd = -1;
 	CNI_CLEANUP(cni_closep) int fd = -1;
-	int chained = cni_previous_read(request, &previous, error);
+	int chained =
+		cni_config_check_common(request->config, error) < 0 ? -1 : cni_previous_read(request, &previous, error);
 
 	if (chained < 0 || cni_netns_require(request, &netns_fd, error) < 0 || enter(netns_fd, &fd, error) < 0 ||
 	    set_up(fd, error) < 0 || list_ipv4(fd, &own, error) < 0 || list_ipv6(&own, error) < 0)

@@ -19,15 +19,24 @@ static int digit_value(char digit)
 	return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
-/* a MAC address in any of the forms 02:00:00:00:00:01, 02-00-00-00-00-01 and 0200.0000.0001 */
+/* what stands between the bytes of a MAC address, or between each two of them; 0 if nothing does */
+static char find_separator(const char *text, size_t *ret_bytes_between)
+{
+	const size_t len = strlen(text);
+
+	*ret_bytes_between = len > 2 && (text[2] == ':' || text[2] == '-') ? 1 : 2;
+	return *ret_bytes_between == 1 ? text[2] : len == 2 * MAC_LEN ? '\0' : '.';
+}
+
+/* a MAC address in any of the forms 02:00:00:00:00:01, 02-00-00-00-00-01, 0200.0000.0001 and 020000000001 */
 static bool parse(const char *text, uint8_t mac[MAC_LEN])
 {
-	const char separator = strlen(text) > 2 ? text[2] : '\0';
-	const size_t bytes_between = separator == ':' || separator == '-' ? 1 : 2;
+	size_t bytes_between;
+	const char separator = find_separator(text, &bytes_between);
 	const char *at = text;
 
 	for (size_t i = 0; i < MAC_LEN; i++) {
-		if (i > 0 && i % bytes_between == 0 && *at++ != (bytes_between == 1 ? separator : '.'))
+		if (i > 0 && i % bytes_between == 0 && separator != '\0' && *at++ != separator)
 			return false;
 		if (at[0] == '\0' || digit_value(at[0]) < 0 || digit_value(at[1]) < 0)
 			return false;

@@ -167,16 +167,18 @@ static int read_masquerade(struct json_object *object, struct cni_portmap_config
 	const char *chain = "";
 	bool snat = true, all = false;
 	int64_t bit;
+	int has_chain;
 	int has_bit;
 
-	if (cni_get_bool(object, "", "snat", &snat, error) < 0 ||
-	    cni_get_bool(object, "", "masqAll", &all, error) < 0 ||
-	    cni_get_string(object, "", "externalSetMarkChain", &chain, error) < 0)
+	if (cni_get_bool(object, "", "snat", &snat, error) < 0 || cni_get_bool(object, "", "masqAll", &all, error) < 0)
+		return -1;
+	has_chain = cni_get_string(object, "", "externalSetMarkChain", &chain, error);
+	if (has_chain < 0)
 		return -1;
 	has_bit = cni_get_int(object, "", "markMasqBit", 0, MARK_BIT_MAX, &bit, error);
 	if (has_bit < 0)
 		return -1;
-	config->has_mark_chain = chain[0] != '\0';
+	config->has_mark_chain = has_chain > 0;
 	if (has_bit > 0 && config->has_mark_chain)
 		return cni_fail(error, CNI_ERROR_INTERNAL,
 				"externalSetMarkChain and markMasqBit are set, expected one of them at most");
@@ -191,6 +193,7 @@ static int read_all(const struct cni_request *request, bool lenient, struct cni_
 		    struct cni_error *error)
 {
 	struct json_object *object = request->config;
+	int r;
 
 	config->backend = "";
 	if (cni_config_check_common(object, error) < 0 || read_mappings(request, lenient, config, error) < 0 ||
@@ -199,8 +202,11 @@ static int read_all(const struct cni_request *request, bool lenient, struct cni_
 		return -1;
 	if (lenient)
 		return 0;
-	if (cni_get_string(object, "", "backend", &config->backend, error) < 0 ||
-	    read_masquerade(object, config, error) < 0)
+	r = cni_get_string(object, "", "backend", &config->backend, error);
+	if (r > 0 && config->backend[0] == '\0')
+		return cni_fail(error, CNI_ERROR_INTERNAL,
+				"backend is \"\", expected \"" IPTABLES "\" or \"" NFTABLES "\"");
+	if (r < 0 || read_masquerade(object, config, error) < 0)
 		return -1;
 	return check_backend(config, error);
 }

@@ -275,7 +275,7 @@ int cni_process_run(const char *path, const struct cni_request *request, struct 
 		return cni_fail(error, CNI_ERROR_INTERNAL, "make pipes for %s: %s", path, strerror(errno));
 	r = spawn_patiently(path, environment, &pipes, &pid);
 	if (r != 0)
-		return cni_fail(error, CNI_ERROR_INTERNAL, "execute %s: %s", path, strerror(r));
+		return cni_fail(error, CNI_ERROR_UNKNOWN, "execute %s: %s", path, strerror(r));
 	finish(&pipes.child_in);
 	finish(&pipes.child_out);
 	finish(&pipes.child_err);

@@ -60,12 +60,12 @@ int cni_sbr_config_read(const struct cni_request *request, struct cni_sbr_config
 	return 0;
 }
 
-/* is an address one of the interface; one that does not say of which it is, is taken for that */
+/* is an address one of the interface; one that does not say of which it is, or of none that there is, is taken for that */
 static bool is_of_interface(const struct cni_request *request, const struct cni_result *result, const struct cni_ip *ip)
 {
 	if (ip->interface < 0)
 		return true;
-	return (size_t)ip->interface < result->n_interfaces &&
+	return (size_t)ip->interface >= result->n_interfaces ||
 	       strcmp(result->interfaces[ip->interface].name, request->ifname) == 0;
 }
 

@@ -184,11 +184,13 @@ static int read_config(const struct cni_request *request, struct cni_result *res
 	struct json_object *dns = NULL;
 	struct json_object *args = NULL;
 	struct json_object *runtime = NULL;
+	const char *type;
 	int r = cni_get_object(request->config, "", "ipam", &ipam, error);
 
 	if (r == 0)
 		return cni_fail(error, CNI_ERROR_INTERNAL, "ipam is missing, expected an object with addresses");
-	if (r < 0 || read_configured(ipam, result, error) < 0 || read_arguments(request->args, result, error) < 0 ||
+	if (r < 0 || cni_get_string(ipam, "ipam", "type", &type, error) < 0 ||
+	    read_configured(ipam, result, error) < 0 || read_arguments(request->args, result, error) < 0 ||
 	    cni_config_get_nested(request->config, "args", "cni", &args, error) < 0 ||
 	    (args && replace_addresses(args, "args.cni", result, error) < 0) ||
 	    cni_get_object(request->config, "", "runtimeConfig", &runtime, error) < 0 ||

@@ -3,6 +3,7 @@
 #include "subnet_env.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,19 @@ static int parse_value(const char *key, char *value, struct cni_subnet_env *env,
 	return 0;
 }
 
+/* is it the name of a value that counts */
+static bool is_known(const char *key)
+{
+	const char *const keys[] = {"FLANNEL_NETWORK",     "FLANNEL_IPV6_NETWORK", "FLANNEL_SUBNET",
+				    "FLANNEL_IPV6_SUBNET", "FLANNEL_MTU",          "FLANNEL_IPMASQ"};
+
+	for (size_t i = 0; i < CNI_N_ELEMENTS(keys); i++) {
+		if (strcmp(key, keys[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* one line without its end; as parse_value() */
 static int parse_line(char *line, struct cni_subnet_env *env, struct cni_error *error)
 {
@@ -139,7 +153,7 @@ static int parse_line(char *line, struct cni_subnet_env *env, struct cni_error *
 		*value++ = '\0';
 		return parse_value(line, value, env, error);
 	}
-	if (strncmp(line, "FLANNEL_", strlen("FLANNEL_")) == 0)
+	if (is_known(line))
 		return cni_fail(error, CNI_ERROR_INTERNAL, "the line \"%s\" has no \"=\", expected KEY=VALUE", line);
 	return 0;
 }

@@ -130,13 +130,27 @@ static int compile(const char *line, const char *path, size_t number, regex_t *r
 			path, number, line, reason);
 }
 
+/* the text without white space around it */
+static const char *trim(char *text)
+{
+	const char *const blanks = " \t\r\v\f";
+	size_t len;
+
+	text += strspn(text, blanks);
+	len = strlen(text);
+	while (len > 0 && strchr(blanks, text[len - 1]))
+		len--;
+	text[len] = '\0';
+	return text;
+}
+
 /* marks the keys that one line allows */
 static int apply_line(const char *line, const char *path, size_t number, const struct cni_tuning_config *config,
 		      bool *allowed, struct cni_error *error)
 {
 	regex_t expression;
 
-	if (line[strspn(line, " \t\r\v\f")] == '\0')
+	if (line[0] == '\0')
 		return 0;
 	if (compile(line, path, number, &expression, error) < 0)
 		return -1;
@@ -165,7 +179,7 @@ int cni_tuning_allowlist_check(const struct cni_tuning_config *config, const cha
 		return cni_fail(error, CNI_ERROR_INTERNAL, "allow list: %s has zero bytes, expected text", path);
 	rest = text;
 	while (rest) {
-		if (apply_line(strsep(&rest, "\n"), path, ++number, config, allowed, error) < 0)
+		if (apply_line(trim(strsep(&rest, "\n")), path, ++number, config, allowed, error) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < config->n_sysctls; i++) {

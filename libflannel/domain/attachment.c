@@ -73,7 +73,7 @@ static int check_addresses(const struct flannel_attachment_options *options, str
 	return 0;
 }
 
-/* routes need a network as destination, and a gateway of the same family */
+/* Routes need a destination, and a gateway of the same family. Host bits are an error with IPv4 only, as with the kernel. */
 static int check_routes(const struct flannel_attachment_options *options, struct flannel_error **ret_error)
 {
 	char text[FLANNEL_PREFIX_STRLEN];
@@ -88,7 +88,7 @@ static int check_routes(const struct flannel_attachment_options *options, struct
 			fault = "its size is wrong";
 		else if (!route->dst.family)
 			fault = "its destination is missing";
-		else if (!flannel_prefix_is_network(&route->dst))
+		else if (route->dst.family == AF_INET && !flannel_prefix_is_network(&route->dst))
 			fault = "its host bits are not zero";
 		else if (route->via.family && route->via.family != route->dst.family)
 			fault = "its gateway is of another family";
@@ -234,7 +234,8 @@ static void want_default_route(struct fl_attachment_want *want, int family)
 static struct fl_route kernel_route(const struct fl_attachment_want *want, const struct flannel_attachment_route *route,
 				    const char *ifname)
 {
-	struct fl_route to = fl_route_main(&route->dst, FL_ROUTE_PROTOCOL_BOOT);
+	const struct flannel_prefix dst = flannel_prefix_mask(route->dst);
+	struct fl_route to = fl_route_main(&dst, FL_ROUTE_PROTOCOL_BOOT);
 
 	to.via = route->via;
 	if (!to.via.family && route->scope != FL_ROUTE_SCOPE_LINK)

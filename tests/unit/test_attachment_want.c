@@ -137,6 +137,12 @@ static const struct {
 	 {{"10.244.1.2/24", NULL}},
 	 {{0}},
 	 "address 10.244.1.2/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "},
+	{"next to an address alone",
+	 GATEWAY,
+	 {{"10.244.1.2/32", NULL}, {"fd00::ff/128", NULL}},
+	 {{0}},
+	 "address 10.244.1.2/32 gw 10.244.1.3/32 address fd00::ff/128 gw fd00::100/128 "
+	 "bridge 10.244.1.3/32 bridge fd00::100/128 "},
 	{"given gateway on the bridge",
 	 GATEWAY,
 	 {{"10.244.1.2/24", "10.244.1.254"}},
@@ -193,6 +199,11 @@ static const struct {
 	 "address 10.244.1.2/24 gw 10.244.1.1/32 bridge 10.244.1.1/24 "
 	 "told ::/0 via fd00::1/128 route ::/0 via fd00::1/128 "
 	 "told 0.0.0.0/0 via 10.244.1.1/32 route 0.0.0.0/0 via 10.244.1.1/32 "},
+	{"host bits of IPv6 are told, but not for the kernel",
+	 0,
+	 {{"fd00::2/64", "fd00::1"}},
+	 {{.dst = "fd00:8::1/64"}},
+	 "address fd00::2/64 gw fd00::1/128 told fd00:8::1/64 via  route fd00:8::/64 via fd00::1/128 "},
 	{"routes take the first gateway",
 	 GATEWAY,
 	 {{"10.244.1.2/24", NULL}},
@@ -277,7 +288,7 @@ Test(attachment_want, families_are_noted)
 
 Test(attachment_want, a_network_without_room_for_a_gateway)
 {
-	static const struct given_address addresses[] = {{"10.244.1.2/32", NULL}, {0}};
+	static const struct given_address addresses[] = {{"255.255.255.255/32", NULL}, {0}};
 	static const struct given_route routes[] = {{0}};
 	struct flannel_error *error = NULL;
 	struct fl_attachment_want want = {.n_routes = 77};
@@ -285,7 +296,7 @@ Test(attachment_want, a_network_without_room_for_a_gateway)
 
 	build(&scratch, GATEWAY, addresses, routes);
 	cr_assert_eq(fl_attachment_want(&scratch.options, &want, &error), -EINVAL);
-	cr_expect_not_null(strstr(flannel_error_get_message(error), "10.244.1.2/32"));
+	cr_expect_not_null(strstr(flannel_error_get_message(error), "255.255.255.255/32"));
 	cr_expect_eq(want.n_routes, 77, "a failure touched the result");
 	flannel_error_unref(error);
 }

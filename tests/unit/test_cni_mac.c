@@ -7,9 +7,9 @@
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 
-Test(cni_mac, accepts_three_forms)
+Test(cni_mac, accepts_four_forms)
 {
-	const char *const texts[] = {"02:00:5e:10:00:Ab", "02-00-5E-10-00-ab", "0200.5e10.00AB"};
+	const char *const texts[] = {"02:00:5e:10:00:Ab", "02-00-5E-10-00-ab", "0200.5e10.00AB", "02005e1000AB"};
 	struct cni_error error = {0};
 	char mac[FLANNEL_MAC_STRLEN];
 
@@ -31,7 +31,9 @@ Test(cni_mac, refuses)
 				     "02:00:00:00-00:01",
 				     "02:00:00:00:00:0g",
 				     "2:0:0:0:0:1",
-				     "020000000001",
+				     "02000000001",
+				     "0200000000001",
+				     "02000000:001",
 				     "0200.0000.001",
 				     "0200:0000:0001",
 				     "02:00:00:00:00:01 ",

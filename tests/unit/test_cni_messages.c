@@ -127,6 +127,7 @@ Test(cni_messages, subnet_files)
 		 "FLANNEL_IPMASQ=\r\n",
 		 NULL},
 		{SUBNET_ENV "# no comment, but unknown\nOTHER=1\n\n", NULL},
+		{SUBNET_ENV "FLANNEL_OTHER\nFLANNEL_\n", NULL},
 		{"FLANNEL_IPV6_NETWORK=fd00::/48\nFLANNEL_IPV6_SUBNET=fd00::1/"
 		 "64\nFLANNEL_MTU=4294967295\nFLANNEL_IPMASQ=no",
 		 NULL},
@@ -252,7 +253,6 @@ Test(cni_messages, bridge)
 		{"{" NAME ", \"bridge\": 1}", 999, "bridge is 1, expected a string", NULL},
 		{"{" NAME ", \"mtu\": \"1500\"}", 999, "mtu is \"1500\", expected an integer", NULL},
 		{"{" NAME ", \"mtu\": 1500.0}", 999, "mtu is 1500.0, expected an integer", NULL},
-		{"{" NAME ", \"mtu\": -1}", 999, "mtu is -1, expected 0 to ...", NULL},
 		{"{" NAME ", \"mtu\": 67}", 999, "mtu is 67, expected 68 to 65535, or 0", NULL},
 		{"{" NAME ", \"mtu\": 65536}", 999, "mtu is 65536, expected 68 to 65535, or 0", NULL},
 		{"{" NAME ", \"vlan\": 4095}", 999, "vlan is 4095, expected 0 to 4094", NULL},

@@ -84,7 +84,8 @@ Test(cni_sbr, addresses_are_those_of_the_interface)
 		 "{\"address\":\"fd00::2/64\",\"interface\":1,\"gateway\":\"fd00::1\"},{\"address\":\"fd01::2/"
 		 "64\",\"interface\":1},"
 		 "{\"address\":\"10.4.0.2/16\",\"interface\":9}]}}",
-		 "10.1.0.2/16 via 10.1.0.9; 10.3.0.2/16 via 10.1.0.9; fd00::2/64 via fd00::1; fd01::2/64 via ; "},
+		 "10.1.0.2/16 via 10.1.0.9; 10.3.0.2/16 via 10.1.0.9; fd00::2/64 via fd00::1; fd01::2/64 via ; "
+		 "10.4.0.2/16 via 10.1.0.9; "},
 		{"0.2.0",
 		 "{\"prevResult\":{\"ip4\":{\"ip\":\"10.1.0.2/16\",\"gateway\":\"10.1.0.1\"},\"ip6\":{\"ip\":\"fd00::2/"
 		 "64\"}}}",

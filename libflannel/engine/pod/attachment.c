@@ -326,6 +326,21 @@ static int run_point(struct attach *attach, struct flannel_error **ret_error)
 	return r < 0 ? r : make_point(attach, ret_error);
 }
 
+/*
+ * May the bridge differ from what was read before the port came? It takes on the least MTU of its ports. Where nobody has chosen its
+ * MAC, it takes on the lowest of theirs: a bridge whose addresses were there before has one that was chosen, or not.
+ */
+static bool may_have_changed(const struct attach *attach)
+{
+	const struct fl_link_info *bridge = &attach->bridge_info;
+	const struct fl_link_info *host = &attach->host_info;
+
+	if (!attach->want->n_gateways || has_vlan_gateway(attach) || host->mtu != bridge->mtu)
+		return true;
+	return attach->n_missing == 0 &&
+	       (bridge->operstate != IF_OPER_UP || memcmp(host->mac, bridge->mac, sizeof(host->mac)) < 0);
+}
+
 /* all steps in order; each that the kernel acknowledged can be undone */
 static int run(struct attach *attach, struct flannel_error **ret_error)
 {
@@ -344,9 +359,7 @@ static int run(struct attach *attach, struct flannel_error **ret_error)
 		r = make_gateway(attach, ret_error);
 	if (r >= 0)
 		r = tell_operstate(attach, ret_error);
-	/* a bridge takes on the least MTU of its ports, and without an address of its own the MAC of one, too */
-	if (r >= 0 &&
-	    (!attach->want->n_gateways || has_vlan_gateway(attach) || attach->host_info.mtu != attach->bridge_info.mtu))
+	if (r >= 0 && may_have_changed(attach))
 		r = fl_link_get_by_index(attach->transaction.node, attach->bridge_info.ifindex, &attach->bridge_info,
 					 ret_error);
 	return r;

@@ -60,6 +60,8 @@ def bridge_cases():
         **{k: None for k in ("bridge", "isGateway", "isDefaultGateway", "forceAddress", "ipMasq", "mtu", "vlan", "hairpinMode", "promiscMode",
                              "macspoofchk", "enabledad", "dns", "capabilities")}})
     yield bridge("bridge-exists", setup=taken[:2] + ["ip addr add 10.1.0.1/24 dev cni0"], isGateway=True, mtu=1400)
+    yield bridge("bridge-exists-dual", setup=taken[:2] + ["ip addr add 10.1.0.1/24 dev cni0", "ip addr add fd00:1::1/64 dev cni0 nodad"], isGateway=True,
+                 ipam=ipam(V4, V6))
     yield bridge("ip-masq", ipMasq=True, isGateway=True)
     yield bridge("ip-masq-v6", ipMasq=True, isGateway=True, ipam=ipam(V6))
     yield bridge("ip-masq-l2", ipMasq=True, ipam=None)
@@ -100,7 +102,9 @@ def bridge_cases():
                                                                    {"dst": "::/0"}]))
     yield bridge("route-twice", isDefaultGateway=True, ipam=ipam(V4, routes=[{"dst": "0.0.0.0/0"}]))
     yield bridge("routes-host-bits", isGateway=True, ipam=ipam(V4, routes=[{"dst": "10.8.0.5/16"}]))
+    yield bridge("routes-host-bits-v6", isGateway=True, ipam=ipam(V6, routes=[{"dst": "fd00:8::1/64"}]), steps=[ADD, DEL])
     yield bridge("ipam-missing", ipam={"type": "nope"})
+    yield bridge("ipam-missing-execution", env={"CNI_PATH": "@DATA@/bin:@PLUGINS@"}, setup=["mkdir @DATA@/bin", "echo > @DATA@/bin/host-local"])
     yield bridge("ipam-error", ipam=ipam([{"subnet": "10.1.0.5/24"}]))
     yield bridge("exhausted", ipam=ipam([{"subnet": "10.1.0.0/30"}]), pods=("pod", "pod2"),
                  steps=[ADD, {**ADD, **SECOND}, DEL, {**DEL, **SECOND}])
@@ -183,6 +187,8 @@ def loopback_cases():
         yield make(f"loopback-version-{version}", "loopback", WHOLE, {"cniVersion": version}, env=lo)
     yield make("loopback-prev", "loopback", WHOLE, {"prevResult": {"cniVersion": "1.0.0", "ips": [{"address": "10.1.0.2/24"}]}}, env=lo)
     yield make("loopback-check-down", "loopback", [ADD, {"sh": "ip -n $POD link set lo down"}, CHECK], {}, env=lo)
+    for key in ("dns", "ipam", "type", "capabilities"):
+        yield make(f"loopback-wrong-{key}", "loopback", [ADD], {key: 5}, env=lo)
     yield make("loopback-foreign-address", "loopback", [ADD], {}, env=lo, setup=["ip -n $POD addr add 192.0.2.1/32 dev lo"])
     yield make("loopback-netns-missing", "loopback", [ADD, {"run": "DEL"}], {}, env={**lo, "CNI_NETNS": "@DATA@/none"})
 
@@ -207,6 +213,7 @@ def static_cases():
     yield static("no-length", addresses=[{"address": "10.1.0.7"}])
     yield static("bad-gateway", addresses=[{"address": "10.1.0.7/24", "gateway": "x"}])
     yield static("two-v4-0.2.0", cniVersion="0.2.0", addresses=one + [{"address": "10.2.0.7/24"}])
+    yield static("wrong-type", steps=[ADD], addresses=one, type=5)
     yield make("static-no-ipam", "static", [ADD], {})
     yield bridge("ipam-static", isGateway=True, ipam={"type": "static", "addresses": one, "routes": [{"dst": "10.8.0.0/16"}]})
 
