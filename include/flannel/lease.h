@@ -99,9 +99,10 @@ FLANNEL_PUBLIC const char *flannel_lease_format_key(const struct flannel_lease *
  * flannel_lease_get_value() - flannel's JSON value of the lease
  * @lease: a lease; NULL gives "".
  *
- * Keys in flannel's order, no white space: {"PublicIP":"192.0.2.1","PublicIPv6":null,"BackendType":"host-gw"}.
+ * Keys in flannel's order, no white space: {"PublicIP":"192.0.2.1","PublicIPv6":null,"BackendType":"host-gw"}. It is made when it is asked
+ * for first.
  *
- * Return: text owned by @lease. Since: 0.1.
+ * Return: text owned by @lease; "" without memory for it. Since: 0.1.
  */
 FLANNEL_PUBLIC const char *flannel_lease_get_value(const struct flannel_lease *lease);
 

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "domain/hash.h"
+#include "domain/lease.h"
 #include "store/snapshot_state.h"
 
 struct fl_snapshot_writer {
@@ -23,11 +24,13 @@ struct fl_snapshot_writer {
 static struct json_object *make_lease(struct flannel_lease *lease)
 {
 	FL_CLEANUP(fl_json_unrefp) struct json_object *object = fl_json_object();
+	FL_CLEANUP(fl_freep) char *value = NULL;
 	char key[2 * FLANNEL_PREFIX_STRLEN];
 
-	if (!object ||
+	/* made for the purpose: the lease would keep it, and so would thousands */
+	if (!object || fl_lease_format_value(lease, &value) < 0 ||
 	    fl_json_add(object, "Key", fl_json_string(flannel_lease_format_key(lease, key, sizeof(key)))) < 0 ||
-	    fl_json_add(object, "Value", fl_json_string(flannel_lease_get_value(lease))) < 0 ||
+	    fl_json_add(object, "Value", fl_json_string(value)) < 0 ||
 	    fl_json_add(object, "Expires", fl_json_int(flannel_lease_get_expires_sec(lease))) < 0 ||
 	    fl_json_add(object, "Revision", fl_json_int((int64_t)flannel_lease_get_revision(lease))) < 0)
 		return NULL;

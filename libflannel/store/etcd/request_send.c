@@ -66,6 +66,8 @@ static int create(struct fl_etcd_request *request, struct flannel_error **ret_er
 		compare.range_end = bytes_of(request->end);
 	put.key = bytes_of(is_config ? request->keys->config : request->key);
 	put.value = bytes_of(is_config ? request->config : flannel_lease_get_value(request->lease));
+	if (!put.value.len)
+		return fl_error_oom(ret_error);
 	put.lease = request->lease_id;
 	put_op.request_case = ETCD__REQUEST_OP__REQUEST_PUT;
 	put_op.put = &put;
@@ -100,6 +102,8 @@ static int change(struct fl_etcd_request *request, int64_t revision, bool is_del
 	} else {
 		put.key = compare.key;
 		put.value = bytes_of(request->config ? request->config : flannel_lease_get_value(request->lease));
+		if (!put.value.len)
+			return fl_error_oom(ret_error);
 		put.lease = request->lease_id;
 		op.request_case = ETCD__REQUEST_OP__REQUEST_PUT;
 		op.put = &put;
