@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "store/kube/records.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,7 +43,6 @@ struct fl_kube_record *fl_kube_records_find(const struct fl_kube_records *record
 static void record_free(struct fl_kube_record *record)
 {
 	flannel_lease_unref(record->lease);
-	free(record->name);
 	free(record);
 }
 
@@ -72,14 +72,10 @@ struct fl_kube_record *fl_kube_records_get(struct fl_kube_records *records, cons
 		return records->records[at];
 	if (!reserve(records))
 		return NULL;
-	record = calloc(1, sizeof(*record));
+	record = calloc(1, offsetof(struct fl_kube_record, name) + strlen(name) + 1);
 	if (!record)
 		return NULL;
-	record->name = strdup(name);
-	if (!record->name) {
-		record_free(record);
-		return NULL;
-	}
+	memcpy(record->name, name, strlen(name) + 1);
 	memmove(records->records + at + 1, records->records + at, (records->n - at) * sizeof(*records->records));
 	records->records[at] = record;
 	records->n++;

@@ -11,10 +11,10 @@
 #include <flannel/lease.h>
 
 struct fl_kube_record {
-	char *name;
 	struct flannel_lease *lease; /* NULL: none was told */
 	uint32_t generation;         /* of the list that named it last */
 	bool was_warned;             /* that it cannot be read */
+	char name[];
 };
 
 /* in the order of the names; the records lie where they are made until they are removed */
