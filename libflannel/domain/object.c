@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/hex.h"
+#include "domain/hash.h"
 
 struct fl_route fl_route_main(const struct flannel_prefix *dst, uint8_t protocol)
 {
@@ -76,6 +77,72 @@ void fl_object_copy(struct fl_object *to, const struct fl_object *from)
 {
 	memset(to, 0, sizeof(*to));
 	memcpy(to, from, fl_object_size(from->type));
+}
+
+/* for each byte a bit that says whether it is not zero, then those bytes */
+size_t fl_object_pack(const struct fl_object *object, uint8_t *buf)
+{
+	const uint8_t *bytes = (const uint8_t *)object;
+	size_t size = fl_object_size(object->type), at = (size + 7) / 8;
+
+	memset(buf, 0, at);
+	for (size_t i = 0; i < size; i++) {
+		if (!bytes[i])
+			continue;
+		buf[i / 8] |= (uint8_t)(1U << i % 8);
+		buf[at++] = bytes[i];
+	}
+	return at;
+}
+
+void fl_object_unpack(enum fl_object_type type, const uint8_t *packed, struct fl_object *ret_object)
+{
+	uint8_t *bytes = (uint8_t *)ret_object;
+	size_t size = fl_object_size(type);
+	const uint8_t *from = packed + (size + 7) / 8;
+
+	memset(ret_object, 0, sizeof(*ret_object));
+	for (size_t i = 0; i < size; i += 8) {
+		for (unsigned int bits = packed[i / 8]; bits; bits &= bits - 1)
+			bytes[i + (unsigned int)__builtin_ctz(bits)] = *from++;
+	}
+}
+
+/* goes on with a prefix */
+static uint64_t hash_prefix(uint64_t hash, const struct flannel_prefix *prefix)
+{
+	hash = fl_hash(hash, &prefix->family, sizeof(prefix->family));
+	hash = fl_hash(hash, &prefix->plen, sizeof(prefix->plen));
+	return fl_hash(hash, prefix->addr, sizeof(prefix->addr));
+}
+
+uint32_t fl_object_hash_key(const struct fl_object *object)
+{
+	uint64_t hash = FL_HASH_INIT;
+
+	switch (object->type) {
+	case FL_OBJECT_LINK:
+		hash = fl_hash(hash, object->link.name, strlen(object->link.name));
+		break;
+	case FL_OBJECT_SYSCTL:
+		hash = fl_hash(hash, object->sysctl.name, strlen(object->sysctl.name));
+		break;
+	case FL_OBJECT_ADDRESS:
+		hash = hash_prefix(hash, &object->address.address);
+		break;
+	case FL_OBJECT_NEIGHBOUR:
+		hash = hash_prefix(hash, &object->neighbour.address);
+		break;
+	case FL_OBJECT_FDB:
+		hash = fl_hash(hash, object->fdb.mac, sizeof(object->fdb.mac));
+		break;
+	case FL_OBJECT_ROUTE:
+		hash = hash_prefix(hash, &object->route.dst);
+		break;
+	}
+	/* the same address is that of a neighbour and of a route */
+	hash = fl_hash(hash, &(uint8_t){(uint8_t)object->type}, 1);
+	return (uint32_t)(hash ^ (hash >> 32));
 }
 
 int fl_object_compare_key(const struct fl_object *a, const struct fl_object *b)

@@ -164,6 +164,19 @@ size_t fl_object_size(enum fl_object_type type);
 /* copies an object that may be kept so, into a whole one */
 void fl_object_copy(struct fl_object *to, const struct fl_object *from);
 
+/*
+ * An object in little room, for where there are thousands: most of its bytes are zero, such as twelve in sixteen of an IPv4 address. Written
+ * to buf, of FL_OBJECT_PACKED_MAX bytes; returns how many it took.
+ */
+#define FL_OBJECT_PACKED_MAX (sizeof(struct fl_object) + (sizeof(struct fl_object) + 7) / 8)
+size_t fl_object_pack(const struct fl_object *object, uint8_t *buf);
+
+/* and back */
+void fl_object_unpack(enum fl_object_type type, const uint8_t *packed, struct fl_object *ret_object);
+
+/* a number that is the same for objects with the same key */
+uint32_t fl_object_hash_key(const struct fl_object *object);
+
 enum fl_verb { FL_VERB_CREATE, FL_VERB_REPLACE, FL_VERB_DELETE };
 
 /* "add", "replace", "delete" */

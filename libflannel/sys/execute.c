@@ -11,7 +11,7 @@
 #include "sys/rtnl_route.h"
 
 /* messages that are in memory at a time */
-#define CHUNK 256
+#define CHUNK 64
 
 /* the link asked for last: neighbouring operations mostly share theirs */
 struct link_cache {

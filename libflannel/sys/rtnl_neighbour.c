@@ -120,6 +120,7 @@ int fl_neighbour_parse(const struct nlmsghdr *header, struct fl_object *ret_obje
 struct listing {
 	uint32_t ifindex;
 	const char *link;
+	const struct fl_neighbour_filter *filter;
 };
 
 /* one entry of a list. The kernel's filter is looked at again: a kernel that does not know it sends everything. */
@@ -136,18 +137,21 @@ static int parse_item(void *userdata, const struct nlmsghdr *header, void *ret_i
 		snprintf(object->fdb.link, sizeof(object->fdb.link), "%s", listing->link);
 	else
 		snprintf(object->neighbour.link, sizeof(object->neighbour.link), "%s", listing->link);
-	return object->type == FL_OBJECT_FDB ? !object->fdb.dynamic : !object->neighbour.dynamic;
+	if (object->type == FL_OBJECT_FDB ? object->fdb.dynamic : object->neighbour.dynamic)
+		return 0;
+	return !listing->filter || listing->filter->wants(listing->filter->userdata, object);
 }
 
 int fl_neighbour_list(struct fl_rtnl *rtnl, int family, uint32_t ifindex, const char *link,
-		      struct fl_object **ret_objects, size_t *ret_n, struct flannel_error **ret_error)
+		      const struct fl_neighbour_filter *filter, struct fl_object **ret_objects, size_t *ret_n,
+		      struct flannel_error **ret_error)
 {
 	/* the two tables are asked for a link's entries in different ways */
 	const struct ndmsg header = {
 		.ndm_family = (uint8_t)family,
 		.ndm_ifindex = family == AF_BRIDGE ? (int)ifindex : 0,
 	};
-	struct listing listing = {.ifindex = ifindex, .link = link};
+	struct listing listing = {.ifindex = ifindex, .link = link, .filter = filter};
 	FL_CLEANUP(fl_rtnl_message_freep)
 	struct nl_msg *message = fl_rtnl_message(RTM_GETNEIGH, 0, &header, sizeof(header));
 	void *objects = NULL;

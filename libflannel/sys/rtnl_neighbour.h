@@ -20,10 +20,17 @@ struct nl_msg *fl_neighbour_make_message(enum fl_verb verb, const struct fl_obje
 int fl_neighbour_execute(struct fl_rtnl *rtnl, enum fl_verb verb, const struct fl_object *object,
 			 struct flannel_error **ret_error);
 
-/* permanent entries of a link: neighbours (AF_INET, AF_INET6) or those of its FDB (AF_BRIDGE). *ret_objects is malloc()ed, NULL
- * if there are none. The filter is the kernel's. */
+/* which entries a list has */
+struct fl_neighbour_filter {
+	bool (*wants)(void *userdata, const struct fl_object *object); /* must ask the kernel nothing */
+	void *userdata;
+};
+
+/* permanent entries of a link: neighbours (AF_INET, AF_INET6) or those of its FDB (AF_BRIDGE). filter: NULL for all of them. *ret_objects is
+ * malloc()ed, NULL if there are none. */
 int fl_neighbour_list(struct fl_rtnl *rtnl, int family, uint32_t ifindex, const char *link,
-		      struct fl_object **ret_objects, size_t *ret_n, struct flannel_error **ret_error);
+		      const struct fl_neighbour_filter *filter, struct fl_object **ret_objects, size_t *ret_n,
+		      struct flannel_error **ret_error);
 
 /* Parses one RTM_NEWNEIGH or RTM_DELNEIGH; the link's index is ret_ifindex, its name is left empty. 1; 0 for what is no entry of
  * the two tables (bridge ports, multicast); -EBADMSG if malformed */

@@ -26,10 +26,12 @@ int fl_route_make_message(enum fl_verb verb, const struct fl_route *route, uint3
 
 /* which routes a list has; zero in a field means any */
 struct fl_route_filter {
-	uint32_t table;            /* 0 means main */
-	int family;                /* AF_INET, AF_INET6; needed */
-	uint8_t protocol;          /* the kernel filters */
-	struct flannel_prefix dst; /* just this destination; filtered here */
+	uint32_t table;                                              /* 0 means main */
+	int family;                                                  /* AF_INET, AF_INET6; needed */
+	uint8_t protocol;                                            /* the kernel filters */
+	struct flannel_prefix dst;                                   /* just this destination; filtered here */
+	bool (*wants)(void *userdata, const struct fl_route *route); /* NULL: all; must ask the kernel nothing */
+	void *userdata;
 };
 
 /*

@@ -223,7 +223,9 @@ static int parse_item(void *userdata, const struct nlmsghdr *header, void *ret_i
 		return r;
 	if (filter->protocol != 0 && route->protocol != filter->protocol)
 		return 0;
-	return filter->dst.family == AF_UNSPEC || flannel_prefix_compare(&route->dst, &filter->dst) == 0;
+	if (filter->dst.family != AF_UNSPEC && flannel_prefix_compare(&route->dst, &filter->dst) != 0)
+		return 0;
+	return !filter->wants || filter->wants(filter->userdata, route);
 }
 
 /* asks for the routes of the listing's table, or of all */

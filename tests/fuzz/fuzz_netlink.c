@@ -214,7 +214,7 @@ static void ask_one(struct fl_rtnl *rtnl, unsigned int which, struct flannel_err
 		(void)fl_nft_element_list(rtnl, &place, "s", &elements, &n, error);
 		break;
 	case 7:
-		if (fl_neighbour_list(rtnl, AF_BRIDGE, 2, "eth0", &entries, &n, error) == 0)
+		if (fl_neighbour_list(rtnl, AF_BRIDGE, 2, "eth0", NULL, &entries, &n, error) == 0)
 			for (size_t i = 0; i < n; i++)
 				check_entry(&entries[i]);
 		break;

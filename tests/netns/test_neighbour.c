@@ -128,19 +128,20 @@ Test(neighbour, lists)
 	sandbox_run("bridge fdb add 02:00:00:00:77:02 dev flannel.1 dst 192.0.2.2 self permanent &&"
 		    "bridge fdb add 02:00:00:00:77:03 dev flannel.2 dst 2001:db8::3 self permanent &&"
 		    "bridge fdb add 02:00:00:00:77:04 dev flannel.1 dst 192.0.2.4 self dynamic");
-	cr_assert_eq(fl_neighbour_list(rtnl, AF_INET, ifindex, "flannel.1", &neighbours, &n, NULL), 0);
+	cr_assert_eq(fl_neighbour_list(rtnl, AF_INET, ifindex, "flannel.1", NULL, &neighbours, &n, NULL), 0);
 	cr_assert_eq(n, 1);
 	cr_expect_str_eq(fl_object_format(&neighbours[0], text, sizeof(text)), "neighbour 10.244.2.0 on flannel.1");
 	cr_expect_eq(neighbours[0].neighbour.mac[5], 2);
-	cr_assert_eq(fl_neighbour_list(rtnl, AF_INET6, ifindex, "flannel.1", &neighbours6, &n, NULL), 0);
+	cr_assert_eq(fl_neighbour_list(rtnl, AF_INET6, ifindex, "flannel.1", NULL, &neighbours6, &n, NULL), 0);
 	cr_assert_eq(n, 1);
 	cr_expect_str_eq(fl_object_format(&neighbours6[0], text, sizeof(text)),
 			 "neighbour fd00:10:244:2:: on flannel.1");
-	cr_assert_eq(fl_neighbour_list(rtnl, AF_BRIDGE, ifindex, "flannel.1", &fdb, &n, NULL), 0);
+	cr_assert_eq(fl_neighbour_list(rtnl, AF_BRIDGE, ifindex, "flannel.1", NULL, &fdb, &n, NULL), 0);
 	cr_assert_eq(n, 1);
 	cr_expect_str_eq(fl_object_format(&fdb[0], text, sizeof(text)),
 			 "FDB entry 02:00:00:00:77:02 to 192.0.2.2 on flannel.1");
-	cr_assert_eq(fl_neighbour_list(rtnl, AF_BRIDGE, if_nametoindex("flannel.2"), "flannel.2", &fdb6, &n, NULL), 0);
+	cr_assert_eq(
+		fl_neighbour_list(rtnl, AF_BRIDGE, if_nametoindex("flannel.2"), "flannel.2", NULL, &fdb6, &n, NULL), 0);
 	cr_assert_eq(n, 1);
 	cr_expect_str_eq(fl_object_format(&fdb6[0], text, sizeof(text)),
 			 "FDB entry 02:00:00:00:77:03 to 2001:db8::3 on flannel.2");

@@ -359,7 +359,7 @@ static struct fl_entry *only_entry(const struct lab *lab)
 {
 	const struct fl_node_peer *peer = fl_request_get_peers(lab->node->request)->peers[0]->data;
 
-	return (struct fl_entry *)fl_reconciler_entries_of(lab->node->scope.reconciler, &peer->record.owner);
+	return (struct fl_entry *)fl_reconciler_entries_of(&peer->record.owner);
 }
 
 /* a gateway that was no neighbour becomes one: by an address, or just by a route. The peer's route is set at once. */
@@ -381,7 +381,7 @@ Test(node_underlay, gateway_becomes_a_neighbour)
 		lab_start_ready(&lab);
 		cr_assert_eq(only_entry(&lab)->state, FL_ENTRY_FAILED);
 		/* it does not come back by being tried again every now and then */
-		only_entry(&lab)->retry_ns = UINT64_MAX;
+		only_entry(&lab)->trouble->retry_ns = UINT64_MAX;
 		sandbox_run("%s", ways[i]);
 		lab_await_output(&lab, "10.244.2.0/24 203.0.113.2 eth0", ROUTES);
 		lab_close(&lab);

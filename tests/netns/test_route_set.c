@@ -172,10 +172,28 @@ static struct fl_entry *entry_of(struct fixture *fixture, const char *dst)
 	return entry;
 }
 
+/* the route that is wanted */
+static struct fl_route route_of(struct fixture *fixture, const char *dst)
+{
+	struct fl_object object;
+
+	fl_entry_get_object(entry_of(fixture, dst), &object);
+	return object.route;
+}
+
+/* as if nobody had changed it for long */
+static void make_peace(struct fixture *fixture, const char *dst)
+{
+	struct fl_entry *entry = entry_of(fixture, dst);
+
+	if (entry->trouble)
+		entry->trouble->in_force_ns = 0;
+}
+
 /* from now on just an event brings it about, no timer */
 static void forbid_retry(struct fixture *fixture, const char *dst)
 {
-	entry_of(fixture, dst)->retry_ns = fl_loop_now() + 3600 * FL_NSEC_PER_SEC;
+	entry_of(fixture, dst)->trouble->retry_ns = fl_loop_now() + 3600 * FL_NSEC_PER_SEC;
 }
 
 Test(route_set, apply_replace_remove)
@@ -395,7 +413,8 @@ static void take_away_and_wait(const char *link)
 	cr_assert_eq(apply(fixture.set), 2);
 	for (size_t i = 0; i < FL_N_ELEMENTS(cases); i++) {
 		/* quick succession is a fight otherwise */
-		entry_of(&fixture, "10.244.2.0/24")->in_force_ns = entry_of(&fixture, "fd00:2::/64")->in_force_ns = 0;
+		make_peace(&fixture, "10.244.2.0/24");
+		make_peace(&fixture, "fd00:2::/64");
 		fixture.n_repaired = fixture.n_failed = 0;
 		sandbox_run("%s", cases[i].command);
 		wait_for(&fixture, &fixture.n_repaired, cases[i].n_repaired, cases[i].command);
@@ -525,7 +544,7 @@ Test(route_set, foreign_route_under_the_key)
 	sandbox_expect(foreign, all);
 
 	/* tried again, and again left alone; told just once */
-	while (entry_of(&fixture, "10.244.2.0/24")->n_failures < 3)
+	while (entry_of(&fixture, "10.244.2.0/24")->trouble->n_failures < 3)
 		turn(&fixture, 1000);
 	sandbox_expect(foreign, all);
 	cr_expect_eq(fixture.n_failed, 1, "%s", fixture.failure);
@@ -553,7 +572,7 @@ static void put_foreign_in_our_place(const char *family, const char *key, const 
 	cr_expect_eq(apply(fixture.set), 1);
 	sandbox_run("ip %s route replace %s via %s proto static", family, key, other);
 	wait_for(&fixture, &fixture.n_failed, 1, "replaced by a static route");
-	while (entry_of(&fixture, key)->n_failures < 3)
+	while (entry_of(&fixture, key)->trouble->n_failures < 3)
 		turn(&fixture, 1000);
 	sandbox_expect(foreign, "%s", all);
 	forbid_retry(&fixture, key);
@@ -686,7 +705,7 @@ Test(route_set, a_fight_is_bounded)
 	add(fixture.set, "10.244.2.0/24", "192.0.2.2", "up0");
 	apply(fixture.set);
 	cr_assert_eq(fl_rtnl_open(-1, true, &rtnl, NULL), 0);
-	route = entry_of(&fixture, "10.244.2.0/24")->object.route;
+	route = route_of(&fixture, "10.244.2.0/24");
 	end_ns = fl_loop_now() + 2 * FL_NSEC_PER_SEC;
 	while (fl_loop_now() < end_ns) {
 		cr_assert_eq(fl_route_execute(rtnl, FL_VERB_DELETE, &route, NULL), 0);
@@ -713,7 +732,7 @@ Test(route_set, a_fight_over_the_gateway_is_bounded)
 	add(fixture.set, "10.244.2.0/24", "192.0.2.2", "up0");
 	apply(fixture.set);
 	cr_assert_eq(fl_rtnl_open(-1, true, &rtnl, NULL), 0);
-	route = entry_of(&fixture, "10.244.2.0/24")->object.route;
+	route = route_of(&fixture, "10.244.2.0/24");
 	route.via = sandbox_prefix("192.0.2.9");
 	end_ns = fl_loop_now() + 2 * FL_NSEC_PER_SEC;
 	while (fl_loop_now() < end_ns) {

@@ -191,3 +191,41 @@ Test(object, vxlan_devices)
 	}
 	cr_assert_str_eq(fl_object_get_link(&wanted), "");
 }
+
+Test(object, packed_and_back)
+{
+	struct fl_object objects[] = {
+		{.type = FL_OBJECT_LINK, .link = {.name = "flannel.1", .kind = "vxlan", .mtu = 1450, .up = true}},
+		{.type = FL_OBJECT_SYSCTL,
+		 .role = FL_ROLE_POD,
+		 .sysctl = {.name = "net/ipv4/ip_forward", .value = "1"}},
+		{.type = FL_OBJECT_ADDRESS, .address = {.link = "cni0"}},
+		{.type = FL_OBJECT_NEIGHBOUR, .neighbour = {.mac = {2, 0, 255, 0, 0, 1}, .link = "flannel.1"}},
+		{.type = FL_OBJECT_FDB, .fdb = {.mac = {0, 0, 0, 0, 0, 0}, .link = "123456789012345"}},
+		{.type = FL_OBJECT_ROUTE, .route = {.link = "eth0", .multipath = true}},
+		{.type = FL_OBJECT_ROUTE},
+	};
+
+	cr_assert_eq(flannel_prefix_parse("fd00:1:2:3::/64", &objects[2].address.address), 0);
+	cr_assert_eq(flannel_prefix_parse("10.5.0.0/32", &objects[3].neighbour.address), 0);
+	cr_assert_eq(flannel_prefix_parse("10.5.255.0/24", &objects[5].route.dst), 0);
+	for (size_t i = 0; i < FL_N_ELEMENTS(objects); i++) {
+		uint8_t packed[FL_OBJECT_PACKED_MAX];
+		struct fl_object back;
+		size_t len;
+
+		memset(packed, 0xee, sizeof(packed));
+		memset(&back, 0xee, sizeof(back));
+		len = fl_object_pack(&objects[i], packed);
+		cr_assert_lt(len, fl_object_size(objects[i].type), "%zu", i);
+		fl_object_unpack(objects[i].type, packed, &back);
+		cr_assert_arr_eq(&back, &objects[i], fl_object_size(objects[i].type), "%zu", i);
+		cr_assert_eq(fl_object_compare_key(&back, &objects[i]), 0);
+		cr_assert_eq(fl_object_hash_key(&back), fl_object_hash_key(&objects[i]));
+	}
+	/* all ones take the most room there can be */
+	memset(&objects[0].link, 0xff, sizeof(objects[0].link));
+	uint8_t packed[FL_OBJECT_PACKED_MAX];
+
+	cr_assert_leq(fl_object_pack(&objects[0], packed), sizeof(packed));
+}

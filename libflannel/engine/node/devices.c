@@ -148,18 +148,10 @@ int fl_node_devices_want(struct fl_node_devices *devices, struct flannel_error *
 	return r < 0 ? r : 0;
 }
 
-/* the objects there are, the first of them; NULL before there can be any */
-static const struct fl_entry *first_entry(const struct fl_node_devices *devices)
-{
-	const struct fl_node_scope *scope = devices->record.scope;
-
-	return scope->reconciler ? fl_reconciler_entries_of(scope->reconciler, &devices->record.owner) : NULL;
-}
-
 /* the first of the objects that is not in force; NULL if all are */
 static const struct fl_entry *find_trouble(const struct fl_node_devices *devices)
 {
-	const struct fl_entry *entry = first_entry(devices);
+	const struct fl_entry *entry = fl_reconciler_entries_of(&devices->record.owner);
 
 	while (entry && entry->state == FL_ENTRY_IN_FORCE)
 		entry = entry->owner_next;
@@ -169,22 +161,25 @@ static const struct fl_entry *find_trouble(const struct fl_node_devices *devices
 int fl_node_devices_check(const struct fl_node_devices *devices, struct flannel_error **ret_error)
 {
 	const struct fl_entry *entry = find_trouble(devices);
+	const struct flannel_error *error = entry ? fl_entry_get_error(entry) : NULL;
 	char text[FL_OBJECT_STRLEN];
+	struct fl_object object;
 
 	if (!entry)
 		return 0;
-	return fl_error_set_retryable(ret_error, entry->error ? flannel_error_get_code(entry->error) : -EAGAIN, "node",
-				      entry->error ? flannel_error_get_message(entry->error) : "it waits for its link",
-				      "set %s", fl_object_format(&entry->object, text, sizeof(text)));
+	fl_entry_get_object(entry, &object);
+	return fl_error_set_retryable(ret_error, error ? flannel_error_get_code(error) : -EAGAIN, "node",
+				      error ? flannel_error_get_message(error) : "it waits for its link", "set %s",
+				      fl_object_format(&object, text, sizeof(text)));
 }
 
 struct flannel_error *fl_node_devices_get_error(const struct fl_node_devices *devices)
 {
-	const struct fl_entry *entry = first_entry(devices);
+	const struct fl_entry *entry = fl_reconciler_entries_of(&devices->record.owner);
 
-	while (entry && !entry->error)
+	while (entry && !fl_entry_get_error(entry))
 		entry = entry->owner_next;
-	return entry ? entry->error : NULL;
+	return entry ? fl_entry_get_error(entry) : NULL;
 }
 
 /*
@@ -199,7 +194,7 @@ static int check_registered(const struct fl_node_devices *devices, struct flanne
 
 	if (r == 0)
 		return 0;
-	if (entry->error && (r == -EEXIST || !flannel_error_is_retryable(entry->error)))
+	if (fl_entry_get_error(entry) && (r == -EEXIST || !flannel_error_is_retryable(fl_entry_get_error(entry))))
 		return fl_error_set(ret_error, r, "node", flannel_error_get_detail(error), "%s",
 				    flannel_error_get_operation(error));
 	if (ret_error)

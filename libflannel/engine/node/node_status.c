@@ -80,18 +80,17 @@ int flannel_node_get_underlay(const struct flannel_node *node, struct flannel_no
 }
 
 /* how a peer's objects are */
-static void count_objects(const struct flannel_node *node, const struct fl_node_peer *kept,
-			  struct flannel_node_peer *peer)
+static void count_objects(const struct fl_node_peer *kept, struct flannel_node_peer *peer)
 {
-	const struct fl_entry *entry = fl_reconciler_entries_of(node->scope.reconciler, &kept->record.owner);
+	const struct fl_entry *entry = fl_reconciler_entries_of(&kept->record.owner);
 
 	peer->n_objects = kept->record.n_objects;
 	peer->ignored = kept->ignored;
 	peer->error = kept->error;
 	for (; entry; entry = entry->owner_next) {
 		peer->n_failed += entry->state != FL_ENTRY_IN_FORCE;
-		if (entry->error && !peer->error)
-			peer->error = entry->error;
+		if (!peer->error)
+			peer->error = fl_entry_get_error(entry);
 	}
 	if (kept->error && peer->n_failed == 0)
 		peer->n_failed = 1;
@@ -112,7 +111,7 @@ int flannel_node_get_peer(const struct flannel_node *node, size_t index, struct 
 	peer = peers->peers[index];
 	*ret_peer = (struct flannel_node_peer){.size = sizeof(*ret_peer), .lease = peer->lease};
 	if (peer->data)
-		count_objects(node, peer->data, ret_peer);
+		count_objects(peer->data, ret_peer);
 	return 1;
 }
 

@@ -36,19 +36,17 @@ int fl_node_record_drop_others(struct fl_node_record *record, const struct fl_ob
 			       struct flannel_error **ret_error)
 {
 	struct fl_reconciler *reconciler = record->scope->reconciler;
-	const struct fl_entry *entry = fl_reconciler_entries_of(reconciler, &record->owner);
+	const struct fl_entry *entry = fl_reconciler_entries_of(&record->owner);
 	int n = 0;
 
 	while (entry) {
 		const struct fl_entry *next = entry->owner_next;
+		struct fl_object object;
 		int r = 0;
 
-		if (!is_among(objects, n_objects, &entry->object)) {
-			struct fl_object object;
-
-			fl_object_copy(&object, &entry->object);
+		fl_entry_get_object(entry, &object);
+		if (!is_among(objects, n_objects, &object))
 			r = fl_reconciler_unwant(reconciler, &object, &record->owner, ret_error);
-		}
 		if (r < 0)
 			return r;
 		n += r;

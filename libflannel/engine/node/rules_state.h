@@ -43,10 +43,10 @@ struct fl_node_rules {
 	struct fl_rules_window window;
 	uint32_t helper_pid; /* as the monitor saw it last; 0 if not known */
 
-	struct fl_entry state; /* result, back-off and count of repairs, as for any object; it is in no set */
-	bool in_force;         /* the kernel had them: changes are to be repaired */
-	unsigned int changed;  /* tables that somebody has changed since, to be repaired */
-	char program[16];      /* who did, the last one */
+	struct fl_trouble state; /* result, back-off and count of repairs, as for any object */
+	bool in_force;           /* the kernel had them: changes are to be repaired */
+	unsigned int changed;    /* tables that somebody has changed since, to be repaired */
+	char program[16];        /* who did, the last one */
 };
 
 /* from now on changes of the tables are noted */

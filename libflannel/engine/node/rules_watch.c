@@ -33,7 +33,7 @@ void fl_rules_fail(struct fl_node_rules *rules, struct flannel_error *error)
 	const char *message = flannel_error_get_message(error);
 	bool is_new = !rules->state.error || strcmp(flannel_error_get_message(rules->state.error), message) != 0;
 
-	fl_entry_set_result(&rules->state, error, fl_loop_now());
+	fl_trouble_set_result(&rules->state, error, fl_loop_now());
 	rules->fn(rules->userdata, FL_NODE_RULES_HEALTH, NULL);
 	fl_source_set_deadline(rules->timer, rules->state.retry_ns);
 	if (is_new)
@@ -147,7 +147,7 @@ void fl_rules_note_set(struct fl_node_rules *rules)
 	const struct fl_rules_window *window = &rules->window;
 
 	tell_repairs(rules);
-	fl_entry_set_result(&rules->state, NULL, fl_loop_now());
+	fl_trouble_set_result(&rules->state, NULL, fl_loop_now());
 	rules->in_force = true;
 	if (window->n_transactions == 1 && !rules->uncertain)
 		rules->helper_pid = window->pid;

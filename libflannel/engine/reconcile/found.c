@@ -20,11 +20,29 @@ static int compare_objects(const void *a, const void *b)
 	return fl_object_compare_key(a, b);
 }
 
-/* one family's routes; interrupted listings start over */
-static int list_routes(struct fl_rtnl *rtnl, int family, struct fl_route **ret_routes, size_t *ret_n,
-		       struct flannel_error **ret_error)
+/* a route as an object */
+static struct fl_object object_of(const struct fl_route *route)
 {
-	struct fl_route_filter filter = {.family = family};
+	return (struct fl_object){.type = FL_OBJECT_ROUTE, .role = FL_ROLE_NODE, .route = *route};
+}
+
+/* is a route to be in the list */
+static bool wants_route(void *userdata, const struct fl_route *route)
+{
+	const struct fl_found *found = userdata;
+	struct fl_object object;
+
+	if (!found->wants)
+		return true;
+	object = object_of(route);
+	return found->wants(found->userdata, &object);
+}
+
+/* one family's routes; interrupted listings start over */
+static int list_routes(struct fl_found *found, struct fl_rtnl *rtnl, int family, struct fl_route **ret_routes,
+		       size_t *ret_n, struct flannel_error **ret_error)
+{
+	struct fl_route_filter filter = {.family = family, .wants = wants_route, .userdata = found};
 	int r = -EAGAIN;
 
 	for (int i = 0; i < LIST_ATTEMPTS && r == -EAGAIN; i++) {
@@ -67,17 +85,15 @@ static int read_family(struct fl_found *found, struct fl_rtnl *rtnl, int family,
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 	struct fl_object *objects;
 	size_t n = 0;
-	int r = list_routes(rtnl, family, &routes, &n, &error);
+	int r = list_routes(found, rtnl, family, &routes, &n, &error);
 
 	if (r < 0)
 		return settle_failure(family, r, &error, ret_error);
 	objects = reserve(found, n, ret_error);
 	if (!objects)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		objects[i] = (struct fl_object){.type = FL_OBJECT_ROUTE, .role = FL_ROLE_NODE};
-		objects[i].route = routes[i];
-	}
+	for (size_t i = 0; i < n; i++)
+		objects[i] = object_of(&routes[i]);
 	found->n_objects += n;
 	return 0;
 }
@@ -112,11 +128,12 @@ static int read_addresses(struct fl_found *found, struct fl_rtnl *rtnl, uint32_t
 static int read_entries(struct fl_found *found, struct fl_rtnl *rtnl, int family, uint32_t ifindex, const char *device,
 			struct flannel_error **ret_error)
 {
+	const struct fl_neighbour_filter filter = {.wants = found->wants, .userdata = found->userdata};
 	FL_CLEANUP(fl_freep) struct fl_object *entries = NULL;
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 	struct fl_object *objects;
 	size_t n = 0;
-	int r = fl_neighbour_list(rtnl, family, ifindex, device, &entries, &n, &error);
+	int r = fl_neighbour_list(rtnl, family, ifindex, device, found->wants ? &filter : NULL, &entries, &n, &error);
 
 	if (r < 0)
 		return settle_failure(family, r, &error, ret_error);
@@ -211,5 +228,6 @@ const struct fl_object *fl_found_best(const struct fl_found *found, const struct
 void fl_found_clear(struct fl_found *found)
 {
 	free(found->objects);
-	*found = (struct fl_found){0};
+	found->objects = NULL;
+	found->n_objects = 0;
 }

@@ -124,17 +124,23 @@ void fl_reconciler_set_device(struct fl_reconciler *reconciler, size_t index, co
 	reconciler->full = true;
 }
 
+bool fl_reconciler_uses_link(const struct fl_reconciler *reconciler, const char *name)
+{
+	size_t i = 0;
+
+	while (i < reconciler->n_links && strcmp(reconciler->links[i].name, name) != 0)
+		i++;
+	/* without a name the kernel finds one: known when it tells of the route */
+	return !name[0] || i < reconciler->n_links;
+}
+
 int fl_reconciler_use_link(struct fl_reconciler *reconciler, const char *name, struct flannel_error **ret_error)
 {
 	struct fl_used_link *links;
 	struct fl_link_info info;
 
-	if (!name[0])
-		return 0; /* the kernel finds one: known when it tells of the route */
-	for (size_t i = 0; i < reconciler->n_links; i++) {
-		if (strcmp(reconciler->links[i].name, name) == 0)
-			return 0;
-	}
+	if (fl_reconciler_uses_link(reconciler, name))
+		return 0;
 	links = reallocarray(reconciler->links, reconciler->n_links + 1, sizeof(*links));
 	if (!links)
 		return fl_error_oom(ret_error);
@@ -161,7 +167,7 @@ int fl_reconciler_want(struct fl_reconciler *reconciler, const struct fl_object 
 	if (r >= 0 && object->type == FL_OBJECT_LINK)
 		r = fl_reconciler_use_link(reconciler, object->link.vxlan.lower, ret_error);
 	if (r >= 0)
-		r = fl_set_put(reconciler->set, object, owner, &entry, ret_error);
+		r = fl_set_put(reconciler->set, object, &owner->entries, &entry, ret_error);
 	if (r > 0 && !queued)
 		fl_reconciler_enqueue(reconciler, entry);
 	return r;
@@ -173,10 +179,12 @@ int fl_reconciler_want(struct fl_reconciler *reconciler, const struct fl_object 
  */
 static int unwant(struct fl_reconciler *reconciler, struct fl_entry *entry, bool keep, struct flannel_error **ret_error)
 {
+	struct fl_object object;
 	int r = 1;
 
 	if (entry->in_kernel && !keep) {
-		if (fl_plan_add(&reconciler->doomed, FL_VERB_DELETE, &entry->object, &entry->object, ret_error) < 0)
+		fl_entry_get_object(entry, &object);
+		if (fl_plan_add(&reconciler->doomed, FL_VERB_DELETE, &object, &object, ret_error) < 0)
 			r = -ENOMEM;
 		/* wanted otherwise in the meantime: what the kernel has is to be looked up */
 		if (entry->state != FL_ENTRY_IN_FORCE)
@@ -191,7 +199,7 @@ int fl_reconciler_unwant(struct fl_reconciler *reconciler, const struct fl_objec
 {
 	struct fl_entry *entry = fl_set_find(reconciler->set, object);
 
-	if (!entry || entry->owner != owner)
+	if (!entry || fl_reconciler_get_owner(entry) != owner)
 		return 0;
 	return unwant(reconciler, entry, false, ret_error);
 }
@@ -202,7 +210,7 @@ int fl_reconciler_unwant_all(struct fl_reconciler *reconciler, struct fl_owner *
 	struct fl_entry *entry;
 	int r = 0;
 
-	while ((entry = fl_set_first_of(reconciler->set, owner))) {
+	while ((entry = owner->entries.first)) {
 		if (unwant(reconciler, entry, keep, r == 0 ? ret_error : NULL) < 0)
 			r = -ENOMEM;
 	}
@@ -220,16 +228,21 @@ void fl_reconciler_schedule(struct fl_reconciler *reconciler)
 	fl_source_set_deadline(reconciler->timer, 0);
 }
 
+struct fl_owner *fl_reconciler_get_owner(const struct fl_entry *entry)
+{
+	return (struct fl_owner *)((char *)entry->owner - offsetof(struct fl_owner, entries));
+}
+
 struct fl_owner *fl_reconciler_owner_of(const struct fl_reconciler *reconciler, const struct fl_object *object)
 {
 	const struct fl_entry *entry = fl_set_find(reconciler->set, object);
 
-	return entry ? (struct fl_owner *)entry->owner : NULL;
+	return entry ? fl_reconciler_get_owner(entry) : NULL;
 }
 
-const struct fl_entry *fl_reconciler_entries_of(const struct fl_reconciler *reconciler, const struct fl_owner *owner)
+const struct fl_entry *fl_reconciler_entries_of(const struct fl_owner *owner)
 {
-	return fl_set_first_of(reconciler->set, owner);
+	return owner->entries.first;
 }
 
 uint64_t fl_reconciler_get_repairs(const struct fl_reconciler *reconciler)

@@ -27,6 +27,7 @@ enum fl_report {
 
 /* Who wants objects; embedded in a route set or a node's peer. report may be called from any reconciler call. */
 struct fl_owner {
+	struct fl_set_owner entries; /* all zero to begin with */
 	void (*report)(struct fl_owner *owner, enum fl_report report, const struct fl_object *object,
 		       struct flannel_error *error);
 };
@@ -81,8 +82,8 @@ int fl_reconciler_apply(struct fl_reconciler *reconciler, struct flannel_error *
 /* the same, at the next dispatch, so that many changes become one batch */
 void fl_reconciler_schedule(struct fl_reconciler *reconciler);
 
-/* entries of an owner, for status */
-const struct fl_entry *fl_reconciler_entries_of(const struct fl_reconciler *reconciler, const struct fl_owner *owner);
+/* the first entry of an owner, for status; others follow by owner_next */
+const struct fl_entry *fl_reconciler_entries_of(const struct fl_owner *owner);
 
 /* who wants an object of that key; NULL if nobody does */
 struct fl_owner *fl_reconciler_owner_of(const struct fl_reconciler *reconciler, const struct fl_object *object);

@@ -6,86 +6,118 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/reconcile/found.h"
 #include "sys/execute.h"
 
 #define AREA "rtnl"
 
-/* So many operations are planned and carried out at a time: they are large, and thousands of peers have thrice as many. */
-#define BATCH 256
+/* so many changes are noted one by one; more are a full compare */
+#define CHANGES_MAX 256
 
 /* when the request socket itself fails, everything is tried again after this time */
 #define SOCKET_RETRY_NS (100 * FL_NSEC_PER_MSEC)
 
 void fl_reconciler_enqueue(struct fl_reconciler *reconciler, struct fl_entry *entry)
 {
+	struct fl_object object;
+
 	entry->state = FL_ENTRY_PENDING;
+	if (reconciler->full)
+		return;
+	fl_entry_get_object(entry, &object);
 	/* where there are many, or no memory for one, all are compared */
-	if (!reconciler->full && (reconciler->queue.n_operations >= BATCH ||
-				  fl_plan_add(&reconciler->queue, FL_VERB_CREATE, &entry->object, NULL, NULL) < 0))
+	if (reconciler->queue.n_operations >= CHANGES_MAX ||
+	    fl_plan_add(&reconciler->queue, FL_VERB_CREATE, &object, NULL, NULL) < 0)
 		reconciler->full = true;
 }
 
 /* the owner hears of a failure once for each new reason */
 void fl_reconciler_fail(struct fl_reconciler *reconciler, struct fl_entry *entry, struct flannel_error *error)
 {
-	struct fl_owner *owner = (struct fl_owner *)entry->owner;
-	bool is_new =
-		!entry->error || strcmp(flannel_error_get_message(entry->error), flannel_error_get_message(error)) != 0;
+	struct fl_owner *owner = fl_reconciler_get_owner(entry);
+	const struct flannel_error *before = fl_entry_get_error(entry);
+	bool is_new = !before || strcmp(flannel_error_get_message(before), flannel_error_get_message(error)) != 0;
+	struct fl_object object;
 
 	fl_entry_set_result(entry, error, fl_loop_now());
 	reconciler->has_failures = true;
-	if (is_new)
-		owner->report(owner, FL_REPORT_FAILED, &entry->object, error);
+	if (!is_new)
+		return;
+	fl_entry_get_object(entry, &object);
+	owner->report(owner, FL_REPORT_FAILED, &object, error);
 }
 
 /* the kernel has it now; if it had been taken away, the owner hears of the repair */
 static void succeed(struct fl_reconciler *reconciler, struct fl_entry *entry, bool by_us)
 {
-	struct fl_owner *owner = (struct fl_owner *)entry->owner;
+	struct fl_owner *owner = fl_reconciler_get_owner(entry);
 	bool repaired = entry->repairing && by_us;
+	struct fl_trouble *trouble;
+	struct fl_object object;
 
 	entry->repairing = false;
 	if (entry->state != FL_ENTRY_IN_FORCE)
 		fl_entry_set_result(entry, NULL, fl_loop_now());
 	if (!repaired)
 		return;
-	entry->n_repairs++;
+	trouble = fl_entry_get_trouble(entry);
+	if (trouble) {
+		trouble->in_force_ns = fl_loop_now();
+		trouble->n_repairs++;
+	}
 	reconciler->n_repairs++;
-	owner->report(owner, FL_REPORT_REPAIRED, &entry->object, NULL);
+	fl_entry_get_object(entry, &object);
+	owner->report(owner, FL_REPORT_REPAIRED, &object, NULL);
 }
 
 /*
  * Was ours replaced under its key by an untagged route, as ip(8) makes them? That is a change of ours, to be put back; a
  * route that another daemon tagged as its own is a conflict.
  */
-static bool is_changed(const struct fl_entry *entry, const struct fl_object *found)
+static bool is_changed(const struct fl_entry *entry, const struct fl_object *wanted, const struct fl_object *found)
 {
 	return entry->in_kernel && found && found->type == FL_OBJECT_ROUTE &&
 	       found->route.protocol == FL_ROUTE_PROTOCOL_BOOT && found->route.type == FL_ROUTE_TYPE_UNICAST &&
-	       !fl_object_satisfies(found, &entry->object);
+	       !fl_object_satisfies(found, wanted);
+}
+
+/* a fight is not won by a full compare either: it waits for its turn */
+static bool waits_for_its_turn(const struct fl_entry *entry)
+{
+	return entry->state == FL_ENTRY_FAILED && fl_entry_get_repairs(entry) >= FL_FIGHT_ROUNDS &&
+	       fl_entry_get_retry_ns(entry, 0) > fl_loop_now();
+}
+
+void fl_reconciler_confirm_entry(struct fl_reconciler *reconciler, struct fl_entry *entry, bool is_ours)
+{
+	if (waits_for_its_turn(entry))
+		return;
+	entry->in_kernel = is_ours;
+	succeed(reconciler, entry, false);
 }
 
 int fl_reconciler_plan_entry(struct fl_reconciler *reconciler, struct fl_plan *plan, struct fl_entry *entry,
 			     const struct fl_object *found, struct flannel_error **ret_error)
 {
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
-	bool changed = is_changed(entry, found);
+	struct fl_object wanted;
+	bool changed;
 	int r;
 
-	/* a fight is not won by a full compare either: it waits for its turn */
-	if (entry->state == FL_ENTRY_FAILED && entry->n_repairs >= FL_FIGHT_ROUNDS && entry->retry_ns > fl_loop_now())
+	fl_entry_get_object(entry, &wanted);
+	changed = is_changed(entry, &wanted, found);
+
+	if (waits_for_its_turn(entry))
 		return 0;
-	if (entry->state == FL_ENTRY_IN_FORCE && (!found || !fl_object_satisfies(found, &entry->object))) {
+	if (entry->state == FL_ENTRY_IN_FORCE && (!found || !fl_object_satisfies(found, &wanted))) {
 		if (!fl_reconciler_may_repair(reconciler, entry))
 			return 0;
 		entry->state = FL_ENTRY_PENDING;
 	}
 	entry->in_kernel = changed || (found && fl_ownership_of(found, &reconciler->rules) == FL_OURS);
 	if (changed)
-		r = fl_plan_add(plan, FL_VERB_REPLACE, &entry->object, found, &error);
+		r = fl_plan_add(plan, FL_VERB_REPLACE, &wanted, found, &error);
 	else
-		r = fl_plan_compare(plan, &entry->object, found, &reconciler->rules, &error);
+		r = fl_plan_compare(plan, &wanted, found, &reconciler->rules, &error);
 	if (r == 0 && found && !changed)
 		(void)fl_reconciler_use_link(reconciler, fl_object_get_link(found), NULL);
 	if (r == 0 && !changed)
@@ -97,155 +129,12 @@ int fl_reconciler_plan_entry(struct fl_reconciler *reconciler, struct fl_plan *p
 	return r == -EEXIST ? 0 : r;
 }
 
-/*
- * A full compare goes type by type, in the order in which objects need each other, so that only what the kernel has of one type is in memory at
- * a time. What is superfluous is collected, and goes at the end.
- */
-struct full_compare {
-	struct fl_reconciler *reconciler;
-	struct fl_progress *progress;
-	enum fl_object_type type;
-	bool has_via; /* routes through a gateway, which come after the others */
-	struct fl_found found;
-	struct fl_plan plan; /* the next batch */
-	struct fl_plan deletions;
-	struct flannel_error **ret_error;
-};
-
-static int execute(struct fl_reconciler *reconciler, const struct fl_plan *plan, struct fl_progress *progress,
-		   struct flannel_error **ret_error);
-
-/* carries out what was planned */
-static int flush(struct full_compare *compare)
-{
-	int r = execute(compare->reconciler, &compare->plan, compare->progress, compare->ret_error);
-
-	compare->plan.n_operations = 0;
-	return r;
-}
-
-/* one wanted entry of a full compare */
-static int compare_entry(void *userdata, struct fl_entry *entry)
-{
-	struct full_compare *compare = userdata;
-	const struct fl_object *object = &entry->object;
-	int r;
-
-	if (object->type != compare->type ||
-	    (object->type == FL_OBJECT_ROUTE && (object->route.via.family != 0) != compare->has_via) ||
-	    fl_reconciler_lacks_link(compare->reconciler, entry))
-		return 0;
-	r = fl_reconciler_plan_entry(compare->reconciler, &compare->plan, entry, fl_found_best(&compare->found, object),
-				     compare->ret_error);
-	if (r >= 0 && compare->plan.n_operations >= BATCH)
-		r = flush(compare);
-	return r < 0 ? r : 0;
-}
-
-/* is an object that nobody wants flannel's, though it does not say so */
-static bool is_leftover(const struct fl_reconciler *reconciler, const struct fl_object *object)
-{
-	return reconciler->judge && fl_ownership_of(object, &reconciler->rules) == FL_ADOPTABLE &&
-	       reconciler->judge(reconciler->judge_userdata, object);
-}
-
-/* ours in the kernel, but wanted by nobody: left behind by an earlier run, or by flannel */
-static int plan_purge(struct fl_reconciler *reconciler, struct fl_plan *plan, const struct fl_found *found,
-		      struct flannel_error **ret_error)
-{
-	for (size_t i = 0; i < found->n_objects; i++) {
-		const struct fl_object *object = &found->objects[i];
-		int r = 0;
-
-		if (fl_set_find(reconciler->set, object))
-			continue;
-		if (is_leftover(reconciler, object))
-			r = fl_plan_add(plan, FL_VERB_DELETE, object, object, ret_error);
-		else
-			r = fl_plan_compare(plan, NULL, object, &reconciler->rules, ret_error);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* what is wanted no longer, as the kernel has it: that may differ from what was wanted last */
-static int plan_doomed_found(struct fl_reconciler *reconciler, struct fl_plan *plan, const struct fl_found *found,
-			     struct flannel_error **ret_error)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < reconciler->doomed.n_operations && r >= 0; i++) {
-		const struct fl_object *object = &reconciler->doomed.operations[i].object, *first = NULL;
-		size_t n = fl_set_find(reconciler->set, object) ? 0 : fl_found_all(found, object, &first);
-
-		for (size_t j = 0; j < n && r >= 0; j++)
-			r = fl_plan_compare(plan, NULL, &first[j], &reconciler->rules, ret_error);
-	}
-	return r;
-}
-
-/* all wanted objects of a type, and what there is of it */
-static int compare_type(struct full_compare *compare, enum fl_object_type type)
-{
-	struct fl_reconciler *reconciler = compare->reconciler;
-	int r = fl_found_read(&compare->found, reconciler->rtnl, type, reconciler->rules.devices, compare->ret_error);
-
-	compare->type = type;
-	compare->has_via = false;
-	if (r >= 0)
-		r = fl_set_each(reconciler->set, compare_entry, compare);
-	if (r >= 0)
-		r = flush(compare);
-	if (r >= 0 && type == FL_OBJECT_ROUTE) {
-		compare->has_via = true;
-		r = fl_set_each(reconciler->set, compare_entry, compare);
-		if (r >= 0)
-			r = flush(compare);
-	}
-	if (r >= 0 && reconciler->purge)
-		r = plan_purge(reconciler, &compare->deletions, &compare->found, compare->ret_error);
-	else if (r >= 0)
-		r = plan_doomed_found(reconciler, &compare->deletions, &compare->found, compare->ret_error);
-	fl_found_clear(&compare->found);
-	return r;
-}
-
-/* everything that is wanted against everything there is; links have been seen to */
-static int apply_full(struct fl_reconciler *reconciler, struct fl_progress *progress, struct flannel_error **ret_error)
-{
-	const enum fl_object_type types[] = {FL_OBJECT_ADDRESS, FL_OBJECT_NEIGHBOUR, FL_OBJECT_FDB, FL_OBJECT_ROUTE};
-	struct full_compare compare = {.reconciler = reconciler, .progress = progress, .ret_error = ret_error};
-	int r = 0;
-
-	reconciler->full = false;
-	for (size_t i = 0; i < FL_N_ELEMENTS(types) && r >= 0; i++)
-		r = compare_type(&compare, types[i]);
-	/* links that are wanted no longer are not found but doomed */
-	for (size_t i = 0; i < reconciler->doomed.n_operations && r >= 0; i++) {
-		const struct fl_operation *operation = &reconciler->doomed.operations[i];
-
-		if (operation->object.type == FL_OBJECT_LINK && !fl_set_find(reconciler->set, &operation->object))
-			r = fl_plan_add(&compare.deletions, FL_VERB_DELETE, &operation->object, &operation->object,
-					ret_error);
-	}
-	if (r >= 0)
-		r = fl_plan_sort(&compare.deletions, ret_error);
-	if (r >= 0)
-		r = execute(reconciler, &compare.deletions, progress, ret_error);
-	if (r >= 0)
-		reconciler->purge = false;
-	fl_plan_clear(&compare.plan);
-	fl_plan_clear(&compare.deletions);
-	return r;
-}
-
 /* queues the failed entries whose time has come */
 static int queue_due(void *userdata, struct fl_entry *entry)
 {
 	struct fl_reconciler *reconciler = userdata;
 
-	if (entry->state == FL_ENTRY_FAILED && entry->retry_ns <= fl_loop_now())
+	if (entry->state == FL_ENTRY_FAILED && fl_entry_get_retry_ns(entry, 0) <= fl_loop_now())
 		fl_reconciler_enqueue(reconciler, entry);
 	return 0;
 }
@@ -257,13 +146,15 @@ static int plan_queue(struct fl_reconciler *reconciler, struct fl_plan *plan, st
 
 	for (size_t i = 0; i < reconciler->queue.n_operations && r >= 0; i++) {
 		struct fl_entry *entry = fl_set_find(reconciler->set, &reconciler->queue.operations[i].object);
+		struct fl_object object;
 		enum fl_verb verb;
 
-		if (!entry || entry->state == FL_ENTRY_IN_FORCE || entry->object.type == FL_OBJECT_LINK ||
+		if (!entry || entry->state == FL_ENTRY_IN_FORCE || entry->type == FL_OBJECT_LINK ||
 		    fl_reconciler_lacks_link(reconciler, entry))
 			continue;
 		verb = entry->in_kernel ? FL_VERB_REPLACE : FL_VERB_CREATE;
-		r = fl_plan_add(plan, verb, &entry->object, &entry->object, ret_error);
+		fl_entry_get_object(entry, &object);
+		r = fl_plan_add(plan, verb, &object, &object, ret_error);
 	}
 	for (size_t i = 0; i < reconciler->doomed.n_operations && r >= 0; i++) {
 		struct fl_object *object = &reconciler->doomed.operations[i].object;
@@ -311,9 +202,8 @@ static void delete_links(struct fl_reconciler *reconciler, const struct fl_opera
 	}
 }
 
-/* carries a plan out */
-static int execute(struct fl_reconciler *reconciler, const struct fl_plan *plan, struct fl_progress *progress,
-		   struct flannel_error **ret_error)
+int fl_reconciler_execute(struct fl_reconciler *reconciler, const struct fl_plan *plan, struct fl_progress *progress,
+			  struct flannel_error **ret_error)
 {
 	size_t n = plan->n_operations, n_links = 0;
 	FL_CLEANUP(fl_freep) int *results = calloc(n + 1, sizeof(*results));
@@ -340,7 +230,7 @@ static int execute(struct fl_reconciler *reconciler, const struct fl_plan *plan,
 /* a list whose operations were carried out */
 static void empty(struct fl_plan *plan)
 {
-	if (plan->n_allocated > BATCH)
+	if (plan->n_allocated > CHANGES_MAX)
 		fl_plan_clear(plan);
 	plan->n_operations = 0;
 }
@@ -353,7 +243,7 @@ static int apply_queue(struct fl_reconciler *reconciler, struct fl_progress *pro
 
 	if (r >= 0)
 		r = fl_plan_sort(&plan, ret_error);
-	return r < 0 ? r : execute(reconciler, &plan, progress, ret_error);
+	return r < 0 ? r : fl_reconciler_execute(reconciler, &plan, progress, ret_error);
 }
 
 /* one round of compare, plan, carry out */
@@ -362,7 +252,7 @@ static int apply_once(struct fl_reconciler *reconciler, struct fl_progress *prog
 	int r = fl_reconciler_apply_links(reconciler, progress, ret_error);
 
 	if (r >= 0)
-		r = reconciler->full ? apply_full(reconciler, progress, ret_error)
+		r = reconciler->full ? fl_reconciler_compare_all(reconciler, progress, ret_error)
 				     : apply_queue(reconciler, progress, ret_error);
 	if (r >= 0) {
 		empty(&reconciler->queue);
@@ -374,10 +264,13 @@ static int apply_once(struct fl_reconciler *reconciler, struct fl_progress *prog
 /* the earliest retry of the failed entries */
 static int earliest_retry(void *userdata, struct fl_entry *entry)
 {
-	uint64_t *deadline_ns = userdata;
+	uint64_t *deadline_ns = userdata, retry_ns;
 
-	if (entry->state == FL_ENTRY_FAILED && entry->retry_ns < *deadline_ns)
-		*deadline_ns = entry->retry_ns;
+	if (entry->state != FL_ENTRY_FAILED)
+		return 0;
+	retry_ns = fl_entry_get_retry_ns(entry, fl_loop_now());
+	if (retry_ns < *deadline_ns)
+		*deadline_ns = retry_ns;
 	return 0;
 }
 

@@ -37,9 +37,13 @@ static struct fl_entry *find_entry(const struct fl_reconciler *reconciler, size_
 
 bool fl_reconciler_lacks_link(struct fl_reconciler *reconciler, struct fl_entry *entry)
 {
-	size_t index = device_index(reconciler, fl_object_get_link(&entry->object));
-	const struct fl_entry *link = index < FL_DEVICES_MAX ? find_entry(reconciler, index) : NULL;
+	const struct fl_entry *link;
+	struct fl_object object;
+	size_t index;
 
+	fl_entry_get_object(entry, &object);
+	index = device_index(reconciler, fl_object_get_link(&object));
+	link = index < FL_DEVICES_MAX ? find_entry(reconciler, index) : NULL;
 	if (!link || (link->in_kernel && !reconciler->is_new[index]))
 		return false;
 	/* the link's repair stands for that of all that was on it */
@@ -79,10 +83,9 @@ static int create(struct fl_reconciler *reconciler, const struct fl_link *wanted
 }
 
 /* a link that cannot be changed into what is wanted makes way; what is on it will be set again */
-static int recreate(struct fl_reconciler *reconciler, struct fl_entry *entry, const struct fl_link *found,
-		    uint32_t ifindex, struct flannel_error **ret_error)
+static int recreate(struct fl_reconciler *reconciler, struct fl_entry *entry, const struct fl_link *wanted,
+		    const struct fl_link *found, uint32_t ifindex, struct flannel_error **ret_error)
 {
-	const struct fl_link *wanted = &entry->object.link;
 	int r;
 
 	fl_log(&reconciler->context->log, FLANNEL_LOG_WARNING, AREA,
@@ -100,13 +103,13 @@ static int recreate(struct fl_reconciler *reconciler, struct fl_entry *entry, co
 static int execute(struct fl_reconciler *reconciler, struct fl_entry *entry, const struct fl_operation *operation,
 		   uint32_t ifindex, bool *ret_is_new, struct flannel_error **ret_error)
 {
-	const struct fl_link *found = &operation->before.link, *wanted = &entry->object.link;
+	const struct fl_link *found = &operation->before.link, *wanted = &operation->object.link;
 
 	*ret_is_new = true;
 	if (operation->verb == FL_VERB_CREATE)
 		return create(reconciler, wanted, ret_error);
 	if (fl_link_must_be_remade(found, wanted))
-		return recreate(reconciler, entry, found, ifindex, ret_error);
+		return recreate(reconciler, entry, wanted, found, ifindex, ret_error);
 	*ret_is_new = false;
 	return fl_device_change(reconciler->rtnl, ifindex, found, wanted, ret_error);
 }
@@ -115,13 +118,15 @@ static int execute(struct fl_reconciler *reconciler, struct fl_entry *entry, con
 static int ensure(struct fl_reconciler *reconciler, size_t index, struct fl_entry *entry, struct fl_progress *progress,
 		  struct flannel_error **ret_error)
 {
-	struct fl_object found = {.type = FL_OBJECT_LINK, .role = FL_ROLE_NODE};
+	struct fl_object found = {.type = FL_OBJECT_LINK, .role = FL_ROLE_NODE}, wanted;
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
 	FL_CLEANUP_PLAN struct fl_plan plan = {0};
 	uint32_t ifindex = 0;
 	bool is_new = false;
-	int r = fl_device_read(reconciler->rtnl, entry->object.link.name, &found.link, &ifindex, ret_error);
+	int r;
 
+	fl_entry_get_object(entry, &wanted);
+	r = fl_device_read(reconciler->rtnl, wanted.link.name, &found.link, &ifindex, ret_error);
 	if (r < 0)
 		return r;
 	r = fl_reconciler_plan_entry(reconciler, &plan, entry, r > 0 ? &found : NULL, ret_error);

@@ -3,7 +3,7 @@
 #define FL_ENGINE_RECONCILE_STATE_H
 
 /* The inside of the reconciler, shared by its files: reconcile.c (life, wanting), reconcile_watch.c (notifications),
- * reconcile_links.c (links), reconcile_apply.c (compare, plan, carry out). */
+ * reconcile_links.c (links), reconcile_apply.c (plan and carry out what changed), reconcile_full.c (compare everything). */
 
 #include "engine/reconcile/reconcile.h"
 #include "sys/monitor.h"
@@ -47,9 +47,23 @@ struct fl_progress {
 	struct flannel_error *refusal; /* the first of them */
 };
 
+/* who wants the object of an entry */
+struct fl_owner *fl_reconciler_get_owner(const struct fl_entry *entry);
+
 /* plans what one entry lacks, given what was found under its key; 1, 0, or negative */
 int fl_reconciler_plan_entry(struct fl_reconciler *reconciler, struct fl_plan *plan, struct fl_entry *entry,
 			     const struct fl_object *found, struct flannel_error **ret_error);
+
+/* the kernel has an entry's object as it is wanted; is_ours: and as ours */
+void fl_reconciler_confirm_entry(struct fl_reconciler *reconciler, struct fl_entry *entry, bool is_ours);
+
+/* carries a plan out; deletions of links are its last operations */
+int fl_reconciler_execute(struct fl_reconciler *reconciler, const struct fl_plan *plan, struct fl_progress *progress,
+			  struct flannel_error **ret_error);
+
+/* everything that is wanted against everything there is; links have been seen to */
+int fl_reconciler_compare_all(struct fl_reconciler *reconciler, struct fl_progress *progress,
+			      struct flannel_error **ret_error);
 
 /* what the kernel said to one operation */
 void fl_reconciler_take_result(struct fl_reconciler *reconciler, const struct fl_operation *operation, int result,
@@ -71,6 +85,9 @@ bool fl_reconciler_lacks_link(struct fl_reconciler *reconciler, struct fl_entry 
 
 /* compares an entry at the next apply; it is PENDING from now on */
 void fl_reconciler_enqueue(struct fl_reconciler *reconciler, struct fl_entry *entry);
+
+/* is that noted already */
+bool fl_reconciler_uses_link(const struct fl_reconciler *reconciler, const char *name);
 
 /* notes that a link matters, with its index for address changes; a link that is missing gets index 0 */
 int fl_reconciler_use_link(struct fl_reconciler *reconciler, const char *name, struct flannel_error **ret_error);

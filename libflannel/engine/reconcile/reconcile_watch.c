@@ -10,19 +10,29 @@
 bool fl_reconciler_may_repair(struct fl_reconciler *reconciler, struct fl_entry *entry)
 {
 	FL_CLEANUP_ERROR struct flannel_error *error = NULL;
+	struct fl_trouble *trouble = entry->trouble;
 	char text[FL_OBJECT_STRLEN];
+	struct fl_object object;
 
-	if (fl_loop_now() - entry->in_force_ns >= FL_FIGHT_NS)
-		entry->n_repairs = 0;
+	if (trouble && fl_loop_now() - trouble->in_force_ns >= FL_FIGHT_NS)
+		trouble->n_repairs = 0;
 	entry->repairing = true;
-	if (entry->n_repairs < FL_FIGHT_ROUNDS)
+	if (!trouble || trouble->n_repairs < FL_FIGHT_ROUNDS)
 		return true;
-	entry->n_failures = entry->n_repairs - FL_FIGHT_ROUNDS;
+	trouble->n_failures = trouble->n_repairs - FL_FIGHT_ROUNDS;
+	fl_entry_get_object(entry, &object);
 	fl_error_set_retryable(&error, -EBUSY, AREA, "another program keeps removing it", "keep %s",
-			       fl_object_format(&entry->object, text, sizeof(text)));
+			       fl_object_format(&object, text, sizeof(text)));
 	fl_reconciler_fail(reconciler, entry, error);
 	fl_reconciler_schedule(reconciler);
 	return false;
+}
+
+/* is it a route that could not be had, and that nobody fights over */
+static bool is_failed_route(const struct fl_entry *entry)
+{
+	return entry->type == FL_OBJECT_ROUTE && entry->state == FL_ENTRY_FAILED &&
+	       fl_entry_get_repairs(entry) < FL_FIGHT_ROUNDS;
 }
 
 /* which failed entries may be had now */
@@ -35,13 +45,24 @@ struct chance {
 static int queue_reachable(void *userdata, struct fl_entry *entry)
 {
 	const struct chance *chance = userdata;
-	const struct flannel_prefix *via = &entry->object.route.via;
+	struct fl_object object;
 
-	if (entry->object.type == FL_OBJECT_ROUTE && entry->state == FL_ENTRY_FAILED &&
-	    entry->n_repairs < FL_FIGHT_ROUNDS && via->family == chance->on_link->family &&
-	    flannel_prefix_contains(chance->on_link, via))
+	if (!is_failed_route(entry))
+		return 0;
+	fl_entry_get_object(entry, &object);
+	if (object.route.via.family == chance->on_link->family &&
+	    flannel_prefix_contains(chance->on_link, &object.route.via))
 		fl_reconciler_enqueue(chance->reconciler, entry);
 	return 0;
+}
+
+/* is that what is wanted */
+static bool is_satisfied(const struct fl_entry *entry, const struct fl_object *found)
+{
+	struct fl_object wanted;
+
+	fl_entry_get_object(entry, &wanted);
+	return fl_object_satisfies(found, &wanted);
 }
 
 /* a route came or went somewhere in the namespace */
@@ -49,7 +70,7 @@ static void on_route(struct fl_reconciler *reconciler, const struct fl_route *ro
 {
 	struct fl_object object = {.type = FL_OBJECT_ROUTE, .role = FL_ROLE_NODE, .route = *route};
 	struct fl_entry *entry = fl_set_find(reconciler->set, &object);
-	bool same = entry && fl_object_satisfies(&object, &entry->object);
+	bool same = entry && is_satisfied(entry, &object);
 	struct chance chance = {.reconciler = reconciler, .on_link = &route->dst};
 
 	if (!removed && !route->via.family && route->link[0] && reconciler->has_failures && !reconciler->full)
@@ -74,8 +95,12 @@ static void on_route(struct fl_reconciler *reconciler, const struct fl_route *ro
 /* an entry that names no link may have waited for just this address */
 static int queue_linkless(void *userdata, struct fl_entry *entry)
 {
-	if (entry->object.type == FL_OBJECT_ROUTE && entry->state == FL_ENTRY_FAILED && !entry->object.route.link[0] &&
-	    entry->n_repairs < FL_FIGHT_ROUNDS)
+	struct fl_object object;
+
+	if (!is_failed_route(entry))
+		return 0;
+	fl_entry_get_object(entry, &object);
+	if (!object.route.link[0])
 		fl_reconciler_enqueue(userdata, entry);
 	return 0;
 }
@@ -110,7 +135,7 @@ static void on_entry(struct fl_reconciler *reconciler, const struct fl_object *o
 {
 	struct fl_entry *entry = fl_set_find(reconciler->set, object);
 
-	if (!entry || entry->state != FL_ENTRY_IN_FORCE || (!removed && fl_object_satisfies(object, &entry->object)))
+	if (!entry || entry->state != FL_ENTRY_IN_FORCE || (!removed && is_satisfied(entry, object)))
 		return;
 	if (fl_reconciler_may_repair(reconciler, entry))
 		fl_reconciler_enqueue(reconciler, entry);
