@@ -374,3 +374,60 @@ Test(store_kube_answer, a_long_text_is_cut)
 	cr_expect(strstr(flannel_error_get_message(error), "begins"));
 	cr_expect_lt(strlen(flannel_error_get_message(error)), 600);
 }
+
+/* which Nodes are read in one pass; whatever else is left to the other reader, which decides */
+Test(store_kube_node, plain_ones_are_read_in_one_pass)
+{
+	static const struct {
+		const char *text;
+		bool is_plain;
+	} cases[] = {
+		{"{\"metadata\":{\"name\":\"n\"}}", true},
+		{" { \"kind\" : \"Node\" , \"metadata\" : { \"name\" : \"n\" , \"labels\" : null } , \"spec\" : { } "
+		 "}\n",
+		 true},
+		{"{\"metadata\":{\"name\":\"n\",\"a\":[],\"b\":[1,\"x\",{\"c\":true}],\"d\":0}}", true},
+		{"{\"metadata\":{\"name\":\"a\\\"\\\\\\/b\",\"annotations\":{\"" P
+		 "backend-data\":\"{\\\"VNI\\\":1}\"}}}",
+		 true},
+		{"{\"metadata\":{\"name\":\"n\"},\"spec\":{\"podCIDR\":\"10.0.1.0/24\",\"podCIDRs\":[\"10.0.1.0/"
+		 "24\",\"fd00::/64\"]}}",
+		 true},
+		{"", false},
+		{"[]", false},
+		{"null", false},
+		{"{\"metadata\":{\"uid\":\"no name\"}}", false},
+		{"{\"metadata\":{\"name\":\"n\"}", false},
+		{"{\"metadata\":{\"name\":\"n\"}}}", false},
+		{"{\"metadata\":{\"name\":\"n\",}}", false},
+		{"{\"metadata\":{\"name\":\"n\"\"uid\":\"u\"}}", false},
+		{"{\"metadata\":{\"name\":\"n\",\"a\":[1,]}}", false},
+		{"{\"metadata\":{\"name\":\"n\",\"a\":01}}", false},
+		{"{\"metadata\":{\"name\":\"n\",\"a\":nul}}", false},
+		{"{\"metadata\":{\"name\":\"n\",\"a\":nulls}}", false},
+		{"{\"metadata\":{\"name\":\"n\",\"a\":'x'}}", false},
+		{"{\"metadata\":{\"name\":\"n\",\"a\":\"\t\"}}", false},
+		{"{\"metadata\":{\"name\":\"n\",\"a\":\"\\x\"}}", false},
+		{"{\"metadata\":{\"name\":\"n\",\"name\":\"m\"}}", false},
+		{"{\"metadata\":{\"name\":\"n\"},\"metadata\":{}}", false},
+		{"{\"metadata\":{\"name\":\"n\",\"Name\":\"m\"}}", false},
+		{"{\"metadata\":{\"name\":7}}", false},
+		{"{\"metadata\":{\"name\":\"n\"},\"spec\":{\"podCIDR\":\"10.0.1.0\"}}", false},
+		/* right, but not plain */
+		{"{\"metadata\":{\"name\":\"n\",\"a\":-1.5e3}}", false},
+		{"{\"metadata\":{\"name\":\"n\",\"a\":1234567890123456}}", false},
+		{"{\"metadata\":{\"name\":\"n\",\"a\":\"\\u0041\"}}", false},
+		{"{\"metadata\":{\"name\":\"n\",\"a\":\"\303\274\"}}", false},
+	};
+	struct fl_kube_keys keys;
+
+	cr_assert_eq(fl_kube_keys_init(&keys, FL_KUBE_DEFAULT_PREFIX, NULL), 0);
+	for (size_t i = 0; i < FL_N_ELEMENTS(cases); i++) {
+		struct fl_kube_node node = {0};
+		const char *text = cases[i].text;
+
+		cr_expect_eq(fl_kube_node_read_plain(&keys, text, strlen(text), &node), cases[i].is_plain, "%s", text);
+		fl_kube_node_clear(&node);
+	}
+	fl_kube_keys_clear(&keys);
+}

@@ -90,6 +90,11 @@ static uint64_t parse_revision(const char *text)
 	return revision;
 }
 
+void fl_kube_node_note_version(struct fl_kube_node *node)
+{
+	node->revision = node->version ? parse_revision(node->version) : 0;
+}
+
 /* a copied text; absent leaves NULL */
 static int copy_string(struct json_object *object, const char *path, const char *key, char **ret_text,
 		       struct flannel_error **ret_error)
@@ -117,7 +122,7 @@ static int read_metadata(const struct fl_kube_keys *keys, struct json_object *me
 	if (r >= 0)
 		r = copy_string(metadata, "metadata", "resourceVersion", &node->version, ret_error);
 	if (r > 0)
-		node->revision = parse_revision(node->version);
+		fl_kube_node_note_version(node);
 	if (r >= 0)
 		r = fl_json_get_object(metadata, "metadata", "annotations", &annotations, ret_error);
 	for (size_t i = 0; i < FL_KUBE_N_ANNOTATIONS && r >= 0 && annotations; i++)
@@ -125,8 +130,7 @@ static int read_metadata(const struct fl_kube_keys *keys, struct json_object *me
 	return r < 0 ? r : 0;
 }
 
-/* takes one pod CIDR in */
-static int add_cidr(const char *text, struct fl_kube_node *node, struct flannel_error **ret_error)
+int fl_kube_node_add_cidr(struct fl_kube_node *node, const char *text, struct flannel_error **ret_error)
 {
 	struct flannel_prefix prefix, *to;
 
@@ -150,11 +154,11 @@ static int read_spec(struct json_object *spec, struct fl_kube_node *node, struct
 
 	n = r > 0 ? fl_json_array_length(list) : 0;
 	for (size_t i = 0; i < n && r >= 0; i++)
-		r = add_cidr(fl_json_as_string(fl_json_array_get(list, i)), node, ret_error);
+		r = fl_kube_node_add_cidr(node, fl_json_as_string(fl_json_array_get(list, i)), ret_error);
 	if (r >= 0 && n == 0)
 		r = fl_json_get_string(spec, "spec", "podCIDR", &one, ret_error);
 	if (r > 0 && one && *one)
-		r = add_cidr(one, node, ret_error);
+		r = fl_kube_node_add_cidr(node, one, ret_error);
 	return r < 0 ? r : 0;
 }
 
@@ -184,15 +188,6 @@ int fl_kube_node_read(const struct fl_kube_keys *keys, struct json_object *objec
 	*ret_node = node;
 	node = (struct fl_kube_node){0};
 	return 0;
-}
-
-int fl_kube_node_parse(const struct fl_kube_keys *keys, const char *text, size_t len, struct fl_kube_node *ret_node,
-		       struct flannel_error **ret_error)
-{
-	FL_CLEANUP(fl_json_unrefp) struct json_object *object = NULL;
-	int r = fl_json_parse(text, len, "Node", &object, ret_error);
-
-	return r < 0 ? r : fl_kube_node_read(keys, object, ret_node, ret_error);
 }
 
 void fl_kube_node_clear(struct fl_kube_node *node)

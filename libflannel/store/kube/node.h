@@ -52,13 +52,26 @@ struct fl_kube_node {
 	char *annotations[FL_KUBE_N_ANNOTATIONS];
 };
 
-/* reads a Node; -EINVAL for what is none, with its name, if that can be read; -ENOMEM */
+/* reads a Node from a text that ends in zero; -EINVAL for what is none, with its name, if that can be read; -ENOMEM */
 int fl_kube_node_parse(const struct fl_kube_keys *keys, const char *text, size_t len, struct fl_kube_node *ret_node,
 		       struct flannel_error **ret_error);
 /* the same of an object that is parsed */
 int fl_kube_node_read(const struct fl_kube_keys *keys, struct json_object *object, struct fl_kube_node *ret_node,
 		      struct flannel_error **ret_error);
 void fl_kube_node_clear(struct fl_kube_node *node);
+
+/*
+ * The same without a tree of values between, if it is as plain as nearly all are; false: it is not, or there is no memory. The
+ * text ends in zero.
+ */
+bool fl_kube_node_read_plain(const struct fl_kube_keys *keys, const char *text, size_t len,
+			     struct fl_kube_node *ret_node);
+
+/* for the two readers: takes one pod CIDR in (NULL is none), -EINVAL */
+int fl_kube_node_add_cidr(struct fl_kube_node *node, const char *text, struct flannel_error **ret_error);
+
+/* the version as a number */
+void fl_kube_node_note_version(struct fl_kube_node *node);
 
 /*
  * The lease that it tells of: 1; 0 if it is not managed by flannel; -EINVAL if it is, but has not what is needed of at least one family;
