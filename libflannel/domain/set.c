@@ -88,12 +88,12 @@ struct fl_entry *fl_set_find(const struct fl_set *set, const struct fl_object *o
 	return NULL;
 }
 
-/* as many places as there are entries; without memory the ways just become longer */
+/* at least one place for two entries; without memory the ways just become longer */
 static void grow(struct fl_set *set)
 {
 	struct fl_set grown = {.n_buckets = set->n_buckets * 2};
 
-	if (set->n_entries < set->n_buckets)
+	if (set->n_entries < 2 * set->n_buckets)
 		return;
 	grown.buckets = calloc(grown.n_buckets, sizeof(struct fl_entry *));
 	if (!grown.buckets)
