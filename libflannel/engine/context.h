@@ -11,8 +11,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "sys/nft.h"
-#include "sys/rtnl.h"
+#include "sys/nft/nft.h"
+#include "sys/rtnl/rtnl.h"
 
 struct fl_reconciler;
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "domain/object.h"
+#include "domain/plan/object.h"
 
 /* a random MAC of one interface, locally administered (IEEE 802), as the kernel would draw one */
 int fl_mac_draw(uint8_t ret_mac[FL_MAC_LEN], struct flannel_error **ret_error);

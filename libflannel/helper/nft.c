@@ -21,7 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* libflannel knows these two, too (sys/nft_encode.h) */
+/* libflannel knows these two, too (sys/nft/encode.h) */
 #define REQUEST_MAX 65536
 #define ANSWER_MAX 4096
 

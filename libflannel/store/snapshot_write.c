@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "domain/hash.h"
-#include "domain/lease.h"
+#include "domain/lease/lease.h"
 #include "store/snapshot_state.h"
 
 struct fl_snapshot_writer {

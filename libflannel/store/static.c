@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "domain/static_leases.h"
-#include "domain/vxlan.h"
+#include "domain/lease/static_leases.h"
+#include "domain/backend/vxlan.h"
 #include "store/path_watch.h"
 #include "store/queue.h"
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "sys/rtnl.h"
+#include "sys/rtnl/rtnl.h"
 
 /*
  * Forgets connections of a family (AF_INET, AF_INET6) and protocol that were opened to a port, whatever the address. The kernel

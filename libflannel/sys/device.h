@@ -4,7 +4,7 @@
 
 /* Links of our own as objects: read, made, changed, made again, deleted. */
 
-#include "sys/rtnl_link.h"
+#include "sys/rtnl/link.h"
 
 /* What there is under a name, complete enough to be compared with what is wanted: 1, 0 if there is nothing. An alternative name does
  * not count. */

@@ -5,10 +5,10 @@
 #include <sys/socket.h>
 
 #include "sys/execute.h"
-#include "sys/rtnl_address.h"
-#include "sys/rtnl_link.h"
-#include "sys/rtnl_neighbour.h"
-#include "sys/rtnl_route.h"
+#include "sys/rtnl/address.h"
+#include "sys/rtnl/link.h"
+#include "sys/rtnl/neighbour.h"
+#include "sys/rtnl/route.h"
 
 /* messages that are in memory at a time */
 #define CHUNK 64

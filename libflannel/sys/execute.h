@@ -4,8 +4,8 @@
 
 /* Carries out a plan: many operations in few system calls. Links are not for it (sys/device.h): others need their index. */
 
-#include "domain/object.h"
-#include "sys/rtnl.h"
+#include "domain/plan/object.h"
+#include "sys/rtnl/rtnl.h"
 
 /*
  * Carries out operations on addresses, neighbours, FDB entries and routes: results[i] and errors[i] (complete, with the operation;

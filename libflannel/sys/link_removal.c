@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "sys/rtnl_link.h"
+#include "sys/rtnl/link.h"
 
 /* how long to wait between two looks at the link: the kernel answers when the child's request is through, so one is mostly enough */
 #define FIRST_WAIT_NSEC 100000

@@ -8,7 +8,7 @@
  * the request and waits, while the caller goes on as soon as the link cannot be found. The child ends by itself.
  */
 
-#include "sys/rtnl.h"
+#include "sys/rtnl/rtnl.h"
 
 /*
  * Deletes a link of the namespace that rtnl belongs to; netns_fd is that namespace (-1: the calling thread's). For processes with one

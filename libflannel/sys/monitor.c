@@ -11,10 +11,10 @@
 
 #include "sys/monitor.h"
 #include "sys/notifications.h"
-#include "sys/rtnl_address.h"
-#include "sys/rtnl_link.h"
-#include "sys/rtnl_neighbour.h"
-#include "sys/rtnl_route.h"
+#include "sys/rtnl/address.h"
+#include "sys/rtnl/link.h"
+#include "sys/rtnl/neighbour.h"
+#include "sys/rtnl/route.h"
 
 /* the kernel packs up to a page into a datagram, and a message about a link has some kilobytes */
 #define RECEIVE_SIZE (32 << 10)

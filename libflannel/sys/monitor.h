@@ -10,10 +10,10 @@
  * whoever watches routes must take a change of a link or an address for one of its routes.
  */
 
-#include "domain/interface.h"
-#include "domain/object.h"
-#include "sys/rtnl.h"
-#include "sys/rtnl_link.h"
+#include "domain/underlay/interface.h"
+#include "domain/plan/object.h"
+#include "sys/rtnl/rtnl.h"
+#include "sys/rtnl/link.h"
 
 enum fl_change_type { FL_CHANGE_LINK, FL_CHANGE_ADDRESS, FL_CHANGE_ROUTE, FL_CHANGE_ENTRY, FL_CHANGE_OVERRUN };
 

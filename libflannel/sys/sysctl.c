@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
-#include "domain/sysctl.h"
+#include "domain/pod/sysctl.h"
 #include "sys/sysctl.h"
 
 /* room for "/proc/sys/" and the longest name */

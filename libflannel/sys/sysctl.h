@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "domain/object.h"
+#include "domain/plan/object.h"
 
 /* instead of a directory: names are below /proc/sys */
 #define FL_SYSCTL_ROOT (-1)

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "require.h"
-#include "store/address_directory.h"
+#include "store/address/directory.h"
 
 #define FILES_MAX 16
 

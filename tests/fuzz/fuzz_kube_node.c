@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "domain/lease.h"
+#include "domain/lease/lease.h"
 #include "require.h"
 #include "store/kube/answer.h"
 #include "store/kube/patch.h"

@@ -11,7 +11,7 @@
 #include <flannel/lease.h>
 
 #include "base/error.h"
-#include "domain/vxlan.h"
+#include "domain/backend/vxlan.h"
 #include "require.h"
 
 /* checks what every lease promises */

@@ -12,7 +12,7 @@
 #include <flannel/netconf.h>
 
 #include "base/error.h"
-#include "domain/vxlan.h"
+#include "domain/backend/vxlan.h"
 #include "require.h"
 
 /* checks one family; returns 1 if it is enabled */

@@ -15,16 +15,16 @@
 
 #include "require.h"
 #include "sys/monitor.h"
-#include "sys/nft_element.h"
-#include "sys/nft_monitor.h"
-#include "sys/rtnl_address.h"
-#include "sys/rtnl_bridge_vlan.h"
-#include "sys/rtnl_exchange.h"
-#include "sys/rtnl_link.h"
-#include "sys/rtnl_neighbour.h"
-#include "sys/rtnl_netconf.h"
-#include "sys/rtnl_qdisc.h"
-#include "sys/rtnl_route.h"
+#include "sys/nft/element.h"
+#include "sys/nft/monitor.h"
+#include "sys/rtnl/address.h"
+#include "sys/rtnl/bridge_vlan.h"
+#include "sys/rtnl/exchange.h"
+#include "sys/rtnl/link.h"
+#include "sys/rtnl/neighbour.h"
+#include "sys/rtnl/netconf.h"
+#include "sys/rtnl/qdisc.h"
+#include "sys/rtnl/route.h"
 
 /* so many datagrams are read at most by one who asks again when an answer was cut off */
 #define N_COPIES 2

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Fuzz target: any bytes as the answer of the nft helper. It is success, or a failure in words. */
 #include "require.h"
-#include "sys/nft_encode.h"
+#include "sys/nft/encode.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

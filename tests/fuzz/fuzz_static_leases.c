@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "domain/static_leases.h"
-#include "domain/subnet.h"
+#include "domain/lease/static_leases.h"
+#include "domain/lease/subnet.h"
 #include "require.h"
 
 /* two leases */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "domain/subnet_file.h"
+#include "domain/lease/subnet_file.h"
 #include "require.h"
 
 /* a network of the family without host bits, or none */

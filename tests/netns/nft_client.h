@@ -6,7 +6,7 @@
 
 #include <criterion/criterion.h>
 
-#include "sys/nft.h"
+#include "sys/nft/nft.h"
 
 #define ANSWER_MS 10000
 

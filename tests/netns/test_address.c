@@ -8,8 +8,8 @@
 #include <netlink/msg.h>
 
 #include "sandbox.h"
-#include "sys/rtnl_address.h"
-#include "sys/rtnl_link.h"
+#include "sys/rtnl/address.h"
+#include "sys/rtnl/link.h"
 
 /* a socket in a namespace of this test's own, with a bridge br0 */
 static struct fl_rtnl *enter(uint32_t *ret_ifindex)

@@ -13,7 +13,7 @@
 
 #include "pod.h"
 #include "sys/link_removal.h"
-#include "sys/rtnl_link.h"
+#include "sys/rtnl/link.h"
 
 /* a fixture whose context detaches early */
 static void open_early(struct pod_fixture *fixture)

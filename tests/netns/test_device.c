@@ -9,7 +9,7 @@
 
 #include "sandbox.h"
 #include "sys/device.h"
-#include "sys/rtnl_vxlan.h"
+#include "sys/rtnl/vxlan.h"
 
 /* what counts of a device, as ip(8) sees it */
 #define DEVICE(name)                                                                                                   \

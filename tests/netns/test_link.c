@@ -8,7 +8,7 @@
 #include <netlink/msg.h>
 
 #include "sandbox.h"
-#include "sys/rtnl_link.h"
+#include "sys/rtnl/link.h"
 
 /* a socket in a namespace of this test's own */
 static struct fl_rtnl *enter(void)

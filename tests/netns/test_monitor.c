@@ -7,9 +7,9 @@
 
 #include "sandbox.h"
 #include "sys/monitor.h"
-#include "sys/rtnl_link.h"
+#include "sys/rtnl/link.h"
 #include "sys/execute.h"
-#include "sys/rtnl_route.h"
+#include "sys/rtnl/route.h"
 
 /* what a monitor told, as text, one change after the other; and how many there were */
 struct heard {

@@ -11,8 +11,8 @@
 #include "sandbox.h"
 #include "sys/execute.h"
 #include "sys/monitor.h"
-#include "sys/rtnl_link.h"
-#include "sys/rtnl_neighbour.h"
+#include "sys/rtnl/link.h"
+#include "sys/rtnl/neighbour.h"
 
 #define NEIGHBOURS "ip -j neigh show dev flannel.1 | jq -r '.[] | \"\\(.dst) \\(.lladdr) \\(.state[0])\"' | sort"
 #define NEIGHBOURS6 "ip -6 -j neigh show dev flannel.1 | jq -r '.[] | \"\\(.dst) \\(.lladdr) \\(.state[0])\"' | sort"

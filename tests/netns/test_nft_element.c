@@ -5,10 +5,10 @@
 #include <errno.h>
 
 #include "base/loop.h"
-#include "domain/nft_command.h"
+#include "domain/firewall/nft_command.h"
 #include "nft_client.h"
 #include "sandbox.h"
-#include "sys/nft_element.h"
+#include "sys/nft/element.h"
 
 static const struct fl_nft_place place = {.family = "inet", .table = "t"};
 

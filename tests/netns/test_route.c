@@ -8,9 +8,9 @@
 #include <netlink/msg.h>
 
 #include "sandbox.h"
-#include "sys/rtnl_link.h"
+#include "sys/rtnl/link.h"
 #include "sys/execute.h"
-#include "sys/rtnl_route.h"
+#include "sys/rtnl/route.h"
 
 #define OURS 241
 

@@ -11,7 +11,7 @@
 
 #include "engine/reconcile/reconcile_state.h"
 #include "sandbox.h"
-#include "sys/rtnl_route.h"
+#include "sys/rtnl/route.h"
 
 /* how long a thing may take that should take milliseconds; a busy machine is no failure */
 #define PATIENCE_NS (4 * FL_NSEC_PER_SEC)

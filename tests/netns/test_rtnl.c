@@ -11,8 +11,8 @@
 
 #include "sandbox.h"
 #include "sys/netns.h"
-#include "sys/rtnl.h"
-#include "sys/rtnl_link.h"
+#include "sys/rtnl/rtnl.h"
+#include "sys/rtnl/link.h"
 
 /* a request for one link */
 static struct nl_msg *make_getlink(int ifindex)

@@ -6,7 +6,7 @@
 
 #include <sys/xattr.h>
 
-#include "store/address_pool.h"
+#include "store/address/pool.h"
 
 TestSuite(address_boot, .init = begin, .fini = end, .timeout = 120);
 

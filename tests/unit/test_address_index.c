@@ -6,8 +6,8 @@
 
 #include <sys/file.h>
 
-#include "store/address_index.h"
-#include "store/address_pool.h"
+#include "store/address/index.h"
+#include "store/address/pool.h"
 
 TestSuite(address_index, .init = begin, .fini = end, .timeout = 120);
 

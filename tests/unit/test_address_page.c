@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "store/address_page.h"
+#include "store/address/page.h"
 
 static struct fl_address_key key(const char *text)
 {

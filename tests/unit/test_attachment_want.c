@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "domain/attachment.h"
+#include "domain/pod/attachment.h"
 
 #define GATEWAY FLANNEL_ATTACHMENT_GATEWAY
 #define DEFAULT FLANNEL_ATTACHMENT_DEFAULT_GATEWAY

@@ -12,8 +12,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "domain/backend.h"
-#include "domain/lease.h"
+#include "domain/backend/backend.h"
+#include "domain/lease/lease.h"
 
 /* recorded runs of flannel; see tests/e2e/flanneld/golden */
 #define CASES TEST_DATA "/../../e2e/flanneld/cases"

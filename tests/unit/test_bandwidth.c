@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "domain/bandwidth.h"
+#include "domain/pod/bandwidth.h"
 
 Test(bandwidth, ticks)
 {

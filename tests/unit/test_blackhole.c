@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <sys/socket.h>
 
-#include "domain/backend.h"
+#include "domain/backend/backend.h"
 
 /* one for each subnet that is known, tagged as ours, behind whatever others set */
 Test(blackhole, wanted)

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "domain/element_owner.h"
-#include "domain/firewall.h"
+#include "domain/firewall/element_owner.h"
+#include "domain/firewall/firewall.h"
 
 /* addresses from texts; the number is the result */
 static size_t parse(const char *const texts[], struct flannel_prefix *ret_addresses)

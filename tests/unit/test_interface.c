@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
-#include "domain/interface.h"
+#include "domain/underlay/interface.h"
 
 #define MAX_ADDRESSES 16
 #define PERM IFA_F_PERMANENT

@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
-#include "domain/interface.h"
-#include "domain/underlay.h"
+#include "domain/underlay/interface.h"
+#include "domain/underlay/underlay.h"
 
 #define N_ADDRESSES 6
 #define N_LINKS 4

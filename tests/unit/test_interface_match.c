@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
-#include "domain/interface.h"
+#include "domain/underlay/interface.h"
 
 #define PERM IFA_F_PERMANENT
 

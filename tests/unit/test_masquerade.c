@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 
 #include "base/json.h"
-#include "domain/masquerade.h"
-#include "sys/nft_encode.h"
+#include "domain/firewall/masquerade.h"
+#include "sys/nft/encode.h"
 
 /* options as a host would write them */
 static struct flannel_masquerade_options options_of(const char *network, const char *subnet, unsigned int flags)

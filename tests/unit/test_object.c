@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
-#include "domain/object.h"
+#include "domain/plan/object.h"
 
 Test(object, interface_names)
 {

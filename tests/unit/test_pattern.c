@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "domain/pattern.h"
+#include "domain/underlay/pattern.h"
 
 /* what Go's regexp package says of the same text */
 static const struct {

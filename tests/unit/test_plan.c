@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "domain/plan.h"
+#include "domain/plan/plan.h"
 
 /* a route from texts; via NULL: none */
 static struct fl_object make_route(const char *dst, const char *via, const char *link, uint8_t protocol)

@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
-#include "domain/nft_command.h"
-#include "domain/port_map.h"
+#include "domain/firewall/nft_command.h"
+#include "domain/port_map/port_map.h"
 
 /* conditions as a rule has them, in JSON; or a part of the message and the code */
 static const struct condition_case {

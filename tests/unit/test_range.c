@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "domain/range.h"
+#include "domain/ipam/range.h"
 
 /* what a range is made of; NULL means not given */
 struct text {

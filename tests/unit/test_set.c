@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "domain/set.h"
+#include "domain/plan/set.h"
 
 /* the n-th of many routes */
 static struct fl_object make_route(unsigned int n, const char *via)

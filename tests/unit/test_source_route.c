@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
-#include "domain/source_route.h"
+#include "domain/pod/source_route.h"
 
 /* a route of a table as "dst [via gateway] [src source]" on a link */
 struct route_text {

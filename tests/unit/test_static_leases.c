@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "domain/static_leases.h"
-#include "domain/vxlan.h"
+#include "domain/lease/static_leases.h"
+#include "domain/backend/vxlan.h"
 
 #define HOST_GW "{\"Network\": \"10.244.0.0/16\", \"Backend\": {\"Type\": \"host-gw\"}}"
 #define VXLAN "{\"Network\": \"10.244.0.0/16\", \"Backend\": {\"Type\": \"vxlan\", \"VNI\": 258}}"

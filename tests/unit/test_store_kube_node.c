@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "domain/lease.h"
+#include "domain/lease/lease.h"
 #include "store/kube/answer.h"
 #include "store/kube/patch.h"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "domain/lease.h"
+#include "domain/lease/lease.h"
 #include "store/kube/block.h"
 #include "store/kube/records.h"
 #include "store/kube/scanner.h"

@@ -9,8 +9,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "domain/subnet.h"
-#include "domain/subnet_file.h"
+#include "domain/lease/subnet.h"
+#include "domain/lease/subnet_file.h"
 
 #define MAX_LEASES 16
 

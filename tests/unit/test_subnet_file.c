@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "domain/subnet_file.h"
+#include "domain/lease/subnet_file.h"
 
 /* a prefix from text, AF_UNSPEC from NULL */
 static struct flannel_prefix prefix_of(const char *text)

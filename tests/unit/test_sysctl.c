@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "domain/sysctl.h"
+#include "domain/pod/sysctl.h"
 
 Test(sysctl, names)
 {

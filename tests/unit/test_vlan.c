@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "domain/attachment.h"
-#include "domain/vlan.h"
+#include "domain/pod/attachment.h"
+#include "domain/pod/vlan.h"
 
 #define N_MAX 4
 #define FILTER FLANNEL_ATTACHMENT_VLAN_FILTER

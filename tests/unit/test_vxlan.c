@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
-#include "domain/vxlan.h"
+#include "domain/backend/vxlan.h"
 
 /* a configuration with that Backend */
 static struct flannel_netconf *configure(const char *backend)

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "domain/element_owner.h"
-#include "sys/nft_rule.h"
+#include "domain/firewall/element_owner.h"
+#include "sys/nft/rule.h"
 
 #define AREA "firewall"
 

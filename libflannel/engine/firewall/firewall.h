@@ -4,9 +4,9 @@
 
 /* What the calls about the firewall of attachments have in common. */
 
-#include "domain/firewall.h"
+#include "domain/firewall/firewall.h"
 #include "engine/context.h"
-#include "sys/nft_element.h"
+#include "sys/nft/element.h"
 
 /* one call as it goes */
 struct fl_firewall {

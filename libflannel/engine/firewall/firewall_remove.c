@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "domain/element_owner.h"
+#include "domain/firewall/element_owner.h"
 #include "engine/firewall/firewall.h"
-#include "sys/nft_rule.h"
+#include "sys/nft/rule.h"
 
 #define HELPER_TIMEOUT_MS 5000
 

@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "sys/nft.h"
-#include "sys/nft_rule.h"
+#include "sys/nft/nft.h"
+#include "sys/nft/rule.h"
 
 #define HELPER_TIMEOUT_MS 5000
 

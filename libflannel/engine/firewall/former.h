@@ -4,9 +4,9 @@
 
 /* Takes back firewall rules of other programs that know us as little as we know them, but by names: collected first, removed at once. */
 
-#include "domain/nft_command.h"
+#include "domain/firewall/nft_command.h"
 #include "engine/context.h"
-#include "sys/nft.h"
+#include "sys/nft/nft.h"
 
 struct fl_former {
 	struct flannel_context *context;

@@ -6,11 +6,11 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
-#include "domain/masquerade.h"
+#include "domain/firewall/masquerade.h"
 #include "engine/context.h"
 #include "engine/firewall/former.h"
-#include "sys/nft.h"
-#include "sys/nft_message.h"
+#include "sys/nft/nft.h"
+#include "sys/nft/message.h"
 
 /* for the helper to answer; a transaction takes milliseconds */
 #define HELPER_TIMEOUT_MS 5000

@@ -10,7 +10,7 @@
 #include <flannel/lease.h>
 #include <flannel/netconf.h>
 
-#include "domain/subnet.h"
+#include "domain/lease/subnet.h"
 #include "engine/context.h"
 #include "engine/lease/peers.h"
 #include "engine/store/store.h"

@@ -10,8 +10,8 @@
 
 #include "base/file.h"
 #include "engine/mac.h"
-#include "sys/rtnl_link.h"
-#include "sys/rtnl_vxlan.h"
+#include "sys/rtnl/link.h"
+#include "sys/rtnl/vxlan.h"
 
 /* the file is one line: the MAC address as text */
 #define MAC_FILE_MAX 64

@@ -3,9 +3,9 @@
 
 #include <sys/socket.h>
 
-#include "domain/iptables_mode.h"
-#include "sys/nft_message.h"
-#include "sys/xtables.h"
+#include "domain/firewall/iptables_mode.h"
+#include "sys/nft/message.h"
+#include "sys/nft/xtables.h"
 
 static const int families[] = {AF_INET, AF_INET6};
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "domain/leftover.h"
+#include "domain/plan/leftover.h"
 
 /* so many are kept to be shown; a node has a handful, if any */
 #define CONFLICTS_MAX 256

@@ -4,7 +4,7 @@
 
 #include <sys/epoll.h>
 
-#include "sys/nft.h"
+#include "sys/nft/nft.h"
 
 /* the helper has something to say */
 static void on_readable(void *userdata, uint32_t events)

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "domain/subnet_file.h"
-#include "sys/nft.h"
+#include "domain/lease/subnet_file.h"
+#include "sys/nft/nft.h"
 
 #define SUBNET_FILE_MAX 65536
 

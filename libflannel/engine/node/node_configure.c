@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "sys/nft.h"
+#include "sys/nft/nft.h"
 
 /* what the operator should hear of a configuration that works; once, however often it is tried */
 static void log_config(struct flannel_node *node, struct flannel_netconf *netconf)

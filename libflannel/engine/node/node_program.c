@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "base/file.h"
-#include "domain/subnet_file.h"
+#include "domain/lease/subnet_file.h"
 
 /* steps that may pass by themselves are tried again after 100 ms, doubling to ten seconds */
 #define RETRY_FIRST_NS (100 * FL_NSEC_PER_MSEC)

@@ -10,7 +10,7 @@
 
 #include <flannel/masquerade.h>
 
-#include "domain/pattern.h"
+#include "domain/underlay/pattern.h"
 #include "engine/lease/request.h"
 
 #define SUBNET_FILE "/run/flannel/subnet.env"

@@ -10,7 +10,7 @@
 #include <flannel/node.h>
 
 #include "base/error.h"
-#include "domain/plan.h"
+#include "domain/plan/plan.h"
 
 struct fl_node_options {
 	char **interfaces;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "sys/rtnl_route.h"
+#include "sys/rtnl/route.h"
 
 /* what happens to a peer's objects becomes an event; also what its owners are known by */
 static void on_report(struct fl_owner *owner, enum fl_report report, const struct fl_object *object,

@@ -6,7 +6,7 @@
 
 #include "engine/node/nft_answer.h"
 #include "engine/node/rules_state.h"
-#include "sys/nft_message.h"
+#include "sys/nft/message.h"
 
 /* does the helper work for us */
 static bool is_busy(const struct fl_node_rules *rules)

@@ -4,10 +4,10 @@
 
 /* The inside of the node's rules: rules.c (what is wanted, sending it) calls rules_watch.c (what others do to them). */
 
-#include "domain/masquerade.h"
+#include "domain/firewall/masquerade.h"
 #include "engine/node/rules.h"
 #include "engine/node/takeover.h"
-#include "sys/nft_monitor.h"
+#include "sys/nft/monitor.h"
 
 #define FL_RULES_AREA "nft"
 

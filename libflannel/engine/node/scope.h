@@ -10,7 +10,7 @@
 
 #include <flannel/node.h>
 
-#include "domain/backend.h"
+#include "domain/backend/backend.h"
 #include "engine/context.h"
 #include "engine/event.h"
 #include "engine/reconcile/reconcile.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "domain/underlay.h"
+#include "domain/underlay/underlay.h"
 #include "engine/node/underlay_find.h"
 
 /* when the kernel does not even answer the question */

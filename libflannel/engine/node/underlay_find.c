@@ -9,9 +9,9 @@
 
 #include <linux/if.h>
 
-#include "sys/rtnl_address.h"
-#include "sys/rtnl_link.h"
-#include "sys/rtnl_route.h"
+#include "sys/rtnl/address.h"
+#include "sys/rtnl/link.h"
+#include "sys/rtnl/route.h"
 
 /* a link as the decision wants it */
 static struct fl_interface_link link_of(const struct fl_link_info *info)

@@ -2,11 +2,11 @@
 #ifndef FL_ENGINE_UNDERLAY_H
 #define FL_ENGINE_UNDERLAY_H
 
-/* Asks the kernel for the facts about the interface between nodes; domain/interface decides. */
+/* Asks the kernel for the facts about the interface between nodes; domain/underlay/interface decides. */
 
-#include "domain/interface.h"
+#include "domain/underlay/interface.h"
 #include "sys/monitor.h"
-#include "sys/rtnl.h"
+#include "sys/rtnl/rtnl.h"
 
 /* chooses the interface, see fl_interface_select() */
 int fl_underlay_find(struct fl_rtnl *rtnl, const struct fl_interface_request *request, struct fl_underlay *ret_underlay,

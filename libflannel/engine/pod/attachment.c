@@ -16,9 +16,9 @@
 #include "engine/pod/vlan.h"
 #include "sys/link_removal.h"
 #include "sys/netns.h"
-#include "sys/rtnl_address.h"
-#include "sys/rtnl_netconf.h"
-#include "sys/rtnl_route.h"
+#include "sys/rtnl/address.h"
+#include "sys/rtnl/netconf.h"
+#include "sys/rtnl/route.h"
 #include "sys/sysctl.h"
 
 #define AREA "attachment"

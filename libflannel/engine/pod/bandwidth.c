@@ -7,12 +7,12 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "domain/bandwidth.h"
-#include "domain/object.h"
+#include "domain/pod/bandwidth.h"
+#include "domain/plan/object.h"
 #include "engine/pod/bridge.h"
 #include "engine/context.h"
-#include "sys/rtnl_link.h"
-#include "sys/rtnl_qdisc.h"
+#include "sys/rtnl/link.h"
+#include "sys/rtnl/qdisc.h"
 
 #define DEVICE_KIND "ifb"
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "engine/mac.h"
-#include "sys/rtnl_address.h"
+#include "sys/rtnl/address.h"
 
 /*
  * A MAC that is given, not chosen by the kernel, stays: else the bridge would take on that of its lowest port, and containers

@@ -4,7 +4,7 @@
 
 /* A bridge as it should be, for flannel_bridge_ensure() and for attachments. */
 
-#include "domain/attachment.h"
+#include "domain/pod/attachment.h"
 #include "engine/pod/transaction.h"
 
 struct fl_bridge_want {

@@ -10,8 +10,8 @@
 
 #include "engine/pod/bridge.h"
 #include "engine/context.h"
-#include "sys/rtnl_address.h"
-#include "sys/rtnl_route.h"
+#include "sys/rtnl/address.h"
+#include "sys/rtnl/route.h"
 
 int flannel_link_get(struct flannel_context *context, const char *name, struct flannel_link_status *ret_status,
 		     struct flannel_error **ret_error)

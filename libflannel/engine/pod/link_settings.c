@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "domain/object.h"
+#include "domain/plan/object.h"
 #include "engine/context.h"
-#include "sys/rtnl_link.h"
+#include "sys/rtnl/link.h"
 
 /* room for "all-multicast mode off" and the like */
 #define VALUE_SIZE 48

@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "domain/attachment.h"
-#include "domain/mac_guard.h"
-#include "domain/element_owner.h"
+#include "domain/pod/attachment.h"
+#include "domain/firewall/mac_guard.h"
+#include "domain/firewall/element_owner.h"
 #include "engine/context.h"
 #include "engine/firewall/former.h"
-#include "sys/nft.h"
-#include "sys/nft_element.h"
-#include "sys/nft_rule.h"
+#include "sys/nft/nft.h"
+#include "sys/nft/element.h"
+#include "sys/nft/rule.h"
 
 #define HELPER_TIMEOUT_MS 5000
 

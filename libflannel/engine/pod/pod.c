@@ -15,8 +15,8 @@
 #include "base/loop.h"
 #include "sys/monitor.h"
 #include "sys/netns.h"
-#include "sys/rtnl_address.h"
-#include "sys/rtnl_route.h"
+#include "sys/rtnl/address.h"
+#include "sys/rtnl/route.h"
 #include "sys/sysctl.h"
 
 #define AREA "attachment"

@@ -4,9 +4,9 @@
 
 /* The container's side of an attachment: settings, addresses and routes inside its namespace. */
 
-#include "domain/attachment.h"
+#include "domain/pod/attachment.h"
 #include "engine/context.h"
-#include "sys/rtnl_link.h"
+#include "sys/rtnl/link.h"
 
 struct fl_pod {
 	struct flannel_context *context;

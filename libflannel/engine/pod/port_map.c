@@ -8,15 +8,15 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "domain/port_map.h"
+#include "domain/port_map/port_map.h"
 #include "engine/context.h"
 #include "engine/pod/port_map.h"
 #include "engine/pod/port_map_claim.h"
 #include "sys/conntrack.h"
-#include "sys/nft_element.h"
-#include "sys/nft_rule.h"
-#include "sys/rtnl_link.h"
-#include "sys/rtnl_route.h"
+#include "sys/nft/element.h"
+#include "sys/nft/rule.h"
+#include "sys/rtnl/link.h"
+#include "sys/rtnl/route.h"
 
 #define AREA "nft"
 

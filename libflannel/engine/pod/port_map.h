@@ -4,9 +4,9 @@
 
 /* What the calls about the port mappings of one attachment have in common. */
 
-#include "domain/port_map.h"
+#include "domain/port_map/port_map.h"
 #include "engine/context.h"
-#include "sys/nft_element.h"
+#include "sys/nft/element.h"
 
 struct fl_port_map_subject {
 	struct flannel_port_map_options options;

@@ -4,9 +4,9 @@
 
 /* Makes elements of a port map table an attachment's own, or says whose they are. */
 
-#include "domain/port_map.h"
+#include "domain/port_map/port_map.h"
 #include "engine/context.h"
-#include "sys/nft_element.h"
+#include "sys/nft/element.h"
 
 /*
  * Adds elements, all of one owner. The table is made if it is missing. What is there already and belongs to the same

@@ -7,12 +7,12 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
-#include "domain/source_route.h"
+#include "domain/pod/source_route.h"
 #include "engine/context.h"
-#include "sys/rtnl_address.h"
-#include "sys/rtnl_link.h"
-#include "sys/rtnl_route.h"
-#include "sys/rtnl_rule.h"
+#include "sys/rtnl/address.h"
+#include "sys/rtnl/link.h"
+#include "sys/rtnl/route.h"
+#include "sys/rtnl/rule.h"
 
 /* what a call works with */
 struct work {

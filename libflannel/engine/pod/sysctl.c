@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "domain/sysctl.h"
+#include "domain/pod/sysctl.h"
 #include "engine/context.h"
 #include "sys/netns.h"
 #include "sys/sysctl.h"

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "sys/netns.h"
-#include "sys/rtnl_address.h"
-#include "sys/rtnl_bridge_vlan.h"
+#include "sys/rtnl/address.h"
+#include "sys/rtnl/bridge_vlan.h"
 #include "sys/sysctl.h"
 
 /* a node that has had so many links has so many namespaces, as a rule, that a private place for settings costs less than it spares */

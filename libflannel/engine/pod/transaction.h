@@ -7,9 +7,9 @@
  * what was there before, and undone in reverse. Links are undone by index, never by name.
  */
 
-#include "domain/object.h"
+#include "domain/plan/object.h"
 #include "engine/context.h"
-#include "sys/rtnl_link.h"
+#include "sys/rtnl/link.h"
 
 struct fl_undo {
 	struct fl_operation operation; /* object as it was made; before for REPLACE and DELETE */

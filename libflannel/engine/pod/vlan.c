@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "engine/pod/veth.h"
-#include "sys/rtnl_bridge_vlan.h"
+#include "sys/rtnl/bridge_vlan.h"
 
 #define AREA "attachment"
 

@@ -4,7 +4,7 @@
 
 /* VLANs of an attachment: those of the container's port, and the interface that is the gateway in one. */
 
-#include "domain/vlan.h"
+#include "domain/pod/vlan.h"
 #include "engine/pod/transaction.h"
 
 /* Puts a new port into its VLANs. Not noted for undo: they go with the port. */

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "sys/rtnl_address.h"
-#include "sys/rtnl_link.h"
-#include "sys/rtnl_neighbour.h"
-#include "sys/rtnl_route.h"
+#include "sys/rtnl/address.h"
+#include "sys/rtnl/link.h"
+#include "sys/rtnl/neighbour.h"
+#include "sys/rtnl/route.h"
 
 /* A listing that was changed under our hands (NLM_F_DUMP_INTR) is read again, at most so often. */
 #define LIST_ATTEMPTS 8

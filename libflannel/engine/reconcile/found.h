@@ -8,8 +8,8 @@
  */
 
 #include "base/error.h"
-#include "domain/plan.h"
-#include "sys/rtnl.h"
+#include "domain/plan/plan.h"
+#include "sys/rtnl/rtnl.h"
 
 /* is a found object to be in the list; NULL: all are. It must ask the kernel nothing, and may be asked twice. */
 typedef bool (*fl_found_fn)(void *userdata, const struct fl_object *object);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "sys/rtnl_link.h"
+#include "sys/rtnl/link.h"
 
 #define AREA "rtnl"
 

@@ -8,8 +8,8 @@
  * since they share the route protocol that says what is ours.
  */
 
-#include "domain/plan.h"
-#include "domain/set.h"
+#include "domain/plan/plan.h"
+#include "domain/plan/set.h"
 #include "engine/context.h"
 #include "sys/monitor.h"
 

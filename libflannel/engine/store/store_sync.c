@@ -10,7 +10,7 @@
 
 #include <flannel/netconf.h>
 
-#include "domain/subnet.h"
+#include "domain/lease/subnet.h"
 #include "engine/store/store.h"
 
 #define AREA "store"

@@ -9,7 +9,7 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
-#include "domain/lease.h"
+#include "domain/lease/lease.h"
 
 /* reads of inotify at one go; what is left wakes us again */
 #define DRAIN_MAX 16

@@ -11,7 +11,7 @@
 #include <flannel/lease.h>
 
 #include "base/error.h"
-#include "domain/lease.h"
+#include "domain/lease/lease.h"
 #include "store/embedded/clock.h"
 
 /* both ends of a subnet in network byte order, so that comparing bytes compares addresses */

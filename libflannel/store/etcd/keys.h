@@ -12,7 +12,7 @@
 #include <flannel/lease.h>
 
 #include "base/error.h"
-#include "domain/lease.h"
+#include "domain/lease/lease.h"
 
 struct fl_etcd_keys {
 	char *config;      /* PREFIX/config */
