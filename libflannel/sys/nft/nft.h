@@ -7,7 +7,7 @@
  * is bound to one namespace. Requests and answers are JSON datagrams on a SOCK_SEQPACKET socketpair. The helper is
  * started at the first request, in the given namespace; it is kept, and started anew after it died.
  *
- * The helper is not a child of this process (see nft_process.h), so there is no SIGCHLD and nothing to wait for: it
+ * The helper is not a child of this process (see process.h), so there is no SIGCHLD and nothing to wait for: it
  * ends by itself when the connection is closed, also when this process dies.
  */
 
@@ -29,7 +29,7 @@ int fl_nft_new(const char *helper, int netns_fd, const struct fl_log *log, struc
 /*
  * Closes the connection and does not wait: the helper then ends by itself. A running request is given up as by
  * fl_nft_cancel(). Closing takes the kernel some 20 ms after a deletion; the helper spends them, not the caller (except
- * one that has to reap orphans, see nft_process.h).
+ * one that has to reap orphans, see process.h).
  */
 struct fl_nft *fl_nft_free(struct fl_nft *nft);
 

@@ -174,7 +174,7 @@ int fl_nft_process_start(const char *helper, int netns_fd, struct fl_nft_process
 	return 0;
 }
 
-/* takes the helper's remains if they are ours to take, see nft_process.h */
+/* takes the helper's remains if they are ours to take, see process.h */
 static void reap(int pid_fd)
 {
 	struct pollfd ended = {.fd = pid_fd, .events = POLLIN};
