@@ -68,38 +68,46 @@ static int choose(struct flannel_request *request, struct fl_subnet_choice *ret_
 	return fl_subnet_choose(request->netconf, &request->options.previous, leases, n, pick, ret_choice, ret_error);
 }
 
-/* takes a free subnet and asks the store to create the lease */
-static int create_lease(struct flannel_request *request, struct flannel_error **ret_error)
+/* the request's lease is now one for these subnets, which the store is to be asked for */
+static int propose(struct flannel_request *request, const struct fl_subnet_choice *choice,
+		   struct flannel_error **ret_error)
 {
-	struct fl_subnet_choice choice;
 	struct flannel_lease *lease;
-	int r = choose(request, &choice, ret_error);
+	int r = make_lease(request, choice, 0, &lease, ret_error);
 
-	if (r >= 0)
-		r = make_lease(request, &choice, 0, &lease, ret_error);
 	if (r < 0)
 		return r;
 	flannel_lease_unref(request->lease);
 	request->lease = lease;
-	return fl_store_create(request->store, lease, request->options.lease_sec, &request->pending, ret_error);
+	return 0;
+}
+
+/* takes a free subnet and asks the store to create the lease */
+static int create_lease(struct flannel_request *request, struct flannel_error **ret_error)
+{
+	struct fl_subnet_choice choice;
+	int r = choose(request, &choice, ret_error);
+
+	if (r >= 0)
+		r = propose(request, &choice, ret_error);
+	return r < 0 ? r
+		     : fl_store_create(request->store, request->lease, request->options.lease_sec, &request->pending,
+				       ret_error);
 }
 
 /* the lease that this node is given: somebody else has created it */
 static int take_assigned(struct flannel_request *request, struct flannel_error **ret_error)
 {
 	struct fl_subnet_choice choice = {0};
-	struct flannel_lease *lease;
 	int r = fl_request_find_assigned(request, &request->public_ip, &request->public_ip6, ret_error);
 
 	if (r >= 0)
 		r = fl_request_use_assigned(request, &choice, ret_error);
 	if (r >= 0)
-		r = make_lease(request, &choice, 0, &lease, ret_error);
-	if (r < 0)
-		return r;
-	flannel_lease_unref(request->lease);
-	request->lease = lease;
-	return fl_store_update(request->store, lease, request->options.lease_sec, &request->pending, ret_error);
+		r = propose(request, &choice, ret_error);
+	return r < 0 ? r
+		     : fl_store_update(request->store, request->lease, request->options.lease_sec, &request->pending,
+				       ret_error);
 }
 
 /* the lease that the store has for this node: used again if it fits, else removed before another is created */

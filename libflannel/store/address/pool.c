@@ -110,24 +110,6 @@ static int release_locked(struct fl_address_session *session, const struct fl_ad
 	return r < 0 ? r : n_released;
 }
 
-int flannel_address_pool_release(struct flannel_address_pool *pool, const char *container_id, const char *ifname,
-				 struct flannel_error **ret_error)
-{
-	FL_CLEANUP(fl_address_owner_clear) struct fl_address_owner owner = {0};
-	int r;
-
-	r = fl_address_pool_check_owner(pool, container_id, ifname, "release addresses", ret_error);
-	if (r < 0)
-		return r;
-	if (fl_address_owner_init(&owner, container_id, ifname) < 0)
-		return fl_error_oom(ret_error);
-	r = fl_address_session_begin(&pool->session, &pool->directory, &pool->boot, ret_error);
-	if (r >= 0)
-		r = release_locked(&pool->session, &owner, ret_error);
-	fl_address_session_end(&pool->session);
-	return r;
-}
-
 /* how many addresses an owner has, of whatever kind; the lock is held */
 static int count_locked(struct fl_address_session *session, const struct fl_address_owner *owner,
 			struct flannel_error **ret_error)
@@ -141,22 +123,38 @@ static int count_locked(struct fl_address_session *session, const struct fl_addr
 	return r < 0 ? r : (int)(owned.n + legacy.n);
 }
 
-int flannel_address_pool_count(struct flannel_address_pool *pool, const char *container_id, const char *ifname,
-			       struct flannel_error **ret_error)
+/* asks or does something for an owner, with the lock held: what locked() returns */
+static int for_owner(struct flannel_address_pool *pool, const char *container_id, const char *ifname,
+		     const char *operation,
+		     int (*locked)(struct fl_address_session *session, const struct fl_address_owner *owner,
+				   struct flannel_error **ret_error),
+		     struct flannel_error **ret_error)
 {
 	FL_CLEANUP(fl_address_owner_clear) struct fl_address_owner owner = {0};
 	int r;
 
-	r = fl_address_pool_check_owner(pool, container_id, ifname, "count addresses", ret_error);
+	r = fl_address_pool_check_owner(pool, container_id, ifname, operation, ret_error);
 	if (r < 0)
 		return r;
 	if (fl_address_owner_init(&owner, container_id, ifname) < 0)
 		return fl_error_oom(ret_error);
 	r = fl_address_session_begin(&pool->session, &pool->directory, &pool->boot, ret_error);
 	if (r >= 0)
-		r = count_locked(&pool->session, &owner, ret_error);
+		r = locked(&pool->session, &owner, ret_error);
 	fl_address_session_end(&pool->session);
 	return r;
+}
+
+int flannel_address_pool_release(struct flannel_address_pool *pool, const char *container_id, const char *ifname,
+				 struct flannel_error **ret_error)
+{
+	return for_owner(pool, container_id, ifname, "release addresses", release_locked, ret_error);
+}
+
+int flannel_address_pool_count(struct flannel_address_pool *pool, const char *container_id, const char *ifname,
+			       struct flannel_error **ret_error)
+{
+	return for_owner(pool, container_id, ifname, "count addresses", count_locked, ret_error);
 }
 
 /* a text somewhere */
