@@ -6,12 +6,6 @@
 
 #include "store/etcd/grpc_state.h"
 
-/* the connection alone: the kernel tries twice, at once and a second later */
-#define TCP_MS 1250
-
-/* what the member's kernel does not acknowledge for so long ends the connection */
-#define UNANSWERED_MS 2800
-
 /* libcurl's write callback: bytes of messages */
 static size_t on_bytes(char *bytes, size_t size, size_t n, void *userdata)
 {
@@ -162,8 +156,6 @@ static int begin(struct fl_grpc_call *call, const struct fl_grpc_request *reques
 		.certfile = call->grpc->certfile,
 		.keyfile = call->grpc->keyfile,
 		.timeout_ms = call->grpc->connect_timeout_ms,
-		.tcp_timeout_ms = TCP_MS,
-		.unanswered_ms = UNANSWERED_MS,
 	};
 	FL_CLEANUP(fl_freep) char *url = NULL;
 	int r;

@@ -8,16 +8,17 @@
 
 #include "store/http/transport_state.h"
 
-/* how long a connection without traffic goes unchecked by the kernel, and how often it looks then */
-#define KEEPALIVE_IDLE_SEC 30L
-#define KEEPALIVE_INTERVAL_SEC 10L
+/* the connection alone, once the name is known: the kernel tries twice, at once and a second later */
+#define TCP_TIMEOUT_MS 1250
 
 /*
- * The same where unanswered_ms is given: the look must come first. It is the kernel's, on both ends, and wakes nobody. What a server sends into
- * a network that drops it comes again after twice the time each try: after three seconds it is quicker to connect anew.
+ * What the other end's kernel does not acknowledge for so long ends the connection; one without traffic is looked at before that. It is the kernel
+ * that does it, on both ends, and it wakes nobody. What a server sends into a network that drops it comes again after twice the time
+ * each try: after three seconds it is quicker to connect anew.
  */
-#define KEEPALIVE_QUICK_IDLE_SEC 2L
-#define KEEPALIVE_QUICK_INTERVAL_SEC 1L
+#define UNANSWERED_MS 2800
+#define KEEPALIVE_IDLE_SEC 2L
+#define KEEPALIVE_INTERVAL_SEC 1L
 
 #define RECEIVE_SIZE 65536L
 #define SEND_SIZE 16384L
@@ -65,20 +66,19 @@ static void on_connecting(void *userdata, uint32_t events)
 	if (connected > 0 || sending > 0 || transfer->is_done)
 		return;
 	if (resolved == 0) {
-		fl_source_set_deadline(transfer->connecting, fl_loop_now() + transfer->tcp_timeout_ns);
+		fl_source_set_deadline(transfer->connecting, fl_loop_now() + TCP_TIMEOUT_MS * FL_NSEC_PER_MSEC);
 		return;
 	}
-	(void)snprintf(transfer->error, sizeof(transfer->error), "no connection within %.1f s",
-		       (double)transfer->tcp_timeout_ns / (double)FL_NSEC_PER_SEC);
+	(void)snprintf(transfer->error, sizeof(transfer->error), "no connection within %.1f s", TCP_TIMEOUT_MS / 1e3);
 	transfer->events->silent(transfer);
 }
 
 /* libcurl's function for a new socket */
 static int on_open(void *userdata, curl_socket_t fd, curlsocktype purpose)
 {
-	const struct fl_http_transfer *transfer = userdata;
-	unsigned int timeout_ms = transfer->unanswered_ms;
+	unsigned int timeout_ms = UNANSWERED_MS;
 
+	(void)userdata;
 	(void)purpose;
 	/* where the kernel cannot do it, there is its own limit */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
@@ -131,7 +131,6 @@ static CURLcode set_tls(CURL *easy, const struct fl_http_connection *connection)
 static CURLcode set_connection(struct fl_http_transfer *transfer, const char *url,
 			       const struct fl_http_connection *connection)
 {
-	bool is_quick = connection->unanswered_ms != 0;
 	CURL *easy = transfer->easy;
 	CURLcode r = CURLE_OK;
 
@@ -147,12 +146,9 @@ static CURLcode set_connection(struct fl_http_transfer *transfer, const char *ur
 	SET(CURLOPT_QUICK_EXIT, 1L);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)connection->timeout_ms);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
-	SET(CURLOPT_TCP_KEEPIDLE, is_quick ? KEEPALIVE_QUICK_IDLE_SEC : KEEPALIVE_IDLE_SEC);
-	SET(CURLOPT_TCP_KEEPINTVL, is_quick ? KEEPALIVE_QUICK_INTERVAL_SEC : KEEPALIVE_INTERVAL_SEC);
-	if (is_quick) {
-		SET(CURLOPT_SOCKOPTFUNCTION, on_open);
-		SET(CURLOPT_SOCKOPTDATA, transfer);
-	}
+	SET(CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_SEC);
+	SET(CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SEC);
+	SET(CURLOPT_SOCKOPTFUNCTION, on_open);
 	SET(CURLOPT_PRIVATE, transfer);
 	SET(CURLOPT_ERRORBUFFER, transfer->error);
 	SET(CURLOPT_BUFFERSIZE, RECEIVE_SIZE);
@@ -177,14 +173,12 @@ int fl_http_transfer_init(struct fl_http_transfer *transfer, struct fl_http *htt
 
 	*transfer = (struct fl_http_transfer){.http = http, .events = events};
 	transfer->silence_ns = silence_ms * FL_NSEC_PER_MSEC;
-	transfer->tcp_timeout_ns = connection->tcp_timeout_ms * FL_NSEC_PER_MSEC;
-	transfer->unanswered_ms = connection->unanswered_ms;
 	transfer->easy = curl_easy_init();
 	if (!transfer->easy)
 		return fl_error_oom(ret_error);
 	if (silence_ms)
 		r = fl_loop_add_timer(http->loop, on_silence, transfer, &transfer->silence, ret_error);
-	if (r == 0 && connection->tcp_timeout_ms)
+	if (r == 0)
 		r = fl_loop_add_timer(http->loop, on_connecting, transfer, &transfer->connecting, ret_error);
 	if (r < 0)
 		return r;
@@ -220,8 +214,7 @@ int fl_http_transfer_start(struct fl_http_transfer *transfer, CURLcode error, st
 	transfer->next = http->transfers;
 	http->transfers = transfer;
 	arm(transfer);
-	if (transfer->connecting)
-		fl_source_set_deadline(transfer->connecting, fl_loop_now() + transfer->tcp_timeout_ns);
+	fl_source_set_deadline(transfer->connecting, fl_loop_now() + TCP_TIMEOUT_MS * FL_NSEC_PER_MSEC);
 	return 0;
 }
 

@@ -36,11 +36,8 @@ struct fl_http_connection {
 	bool is_unverified;                         /* whoever answers is taken for the server */
 	const char
 		*proxy; /* URL of one to go through: http, https, socks5h. NULL: none, whatever the environment has */
-	const char *connect_to;  /* "::HOST:": where to connect to, whatever host the URL has. NULL: to that */
-	uint32_t timeout_ms;     /* for name, connection and TLS together */
-	uint32_t tcp_timeout_ms; /* for the connection alone, once the name is known; 0: no other limit */
-	uint32_t
-		unanswered_ms; /* what the other end's kernel does not acknowledge for so long ends the connection; 0: its default */
+	const char *connect_to; /* "::HOST:": where to connect to, whatever host the URL has. NULL: to that */
+	uint32_t timeout_ms;    /* for name, connection and TLS together */
 };
 
 /* What a transfer tells; outside of libcurl. Each may stop and free the transfer. */
@@ -62,8 +59,6 @@ struct fl_http_transfer {
 	struct fl_source *silence;
 	uint64_t silence_ns;
 	struct fl_source *connecting;
-	uint64_t tcp_timeout_ns;
-	uint32_t unanswered_ms;
 	bool is_dirty; /* to be set by the user when something came in */
 	bool is_done;
 	CURLcode result;

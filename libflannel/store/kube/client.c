@@ -8,10 +8,8 @@
 #include "store/http/transport.h"
 
 #define CONNECT_MS 10000
-#define TCP_MS 1250 /* the kernel tries twice, at once and a second later */
 #define ANSWER_MS 10000
 #define WATCH_MS 15000
-#define UNANSWERED_MS 2800
 
 /* an error's body may repeat what was sent; more of it is not read */
 #define BODY_MAX ((size_t)64 * 1024)
@@ -247,8 +245,6 @@ int fl_kube_call_new(struct fl_kube_client *client, const struct fl_kube_request
 		.proxy = access->proxy,
 		.connect_to = client->connect_to,
 		.timeout_ms = client->timeouts.connect_ms,
-		.tcp_timeout_ms = client->timeouts.tcp_ms,
-		.unanswered_ms = client->timeouts.unanswered_ms,
 	};
 	uint32_t silence_ms = request->is_watch ? client->timeouts.watch_ms : client->timeouts.answer_ms;
 	FL_CLEANUP(fl_freep) char *url = NULL;
@@ -323,10 +319,8 @@ int fl_kube_client_new(struct fl_loop *loop, const struct fl_kube_access *access
 	client->is_tls = strncmp(access->server, "https:", 6) == 0;
 	client->timeouts = *timeouts;
 	set_default(&client->timeouts.connect_ms, CONNECT_MS);
-	set_default(&client->timeouts.tcp_ms, TCP_MS);
 	set_default(&client->timeouts.answer_ms, ANSWER_MS);
 	set_default(&client->timeouts.watch_ms, WATCH_MS);
-	set_default(&client->timeouts.unanswered_ms, UNANSWERED_MS);
 	if (client->is_tls && access->server_name && set_name(client) < 0)
 		return fl_error_oom(ret_error);
 	r = fl_http_new(loop, &client->http, ret_error);

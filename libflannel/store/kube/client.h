@@ -16,11 +16,9 @@ struct fl_kube_call;
 
 /* zero means the default; for tests */
 struct fl_kube_timeouts {
-	uint32_t connect_ms;    /* name, connection and TLS together */
-	uint32_t tcp_ms;        /* the connection alone */
-	uint32_t answer_ms;     /* silence before and during an answer */
-	uint32_t watch_ms;      /* silence on a watch: where little happens, it ends sooner */
-	uint32_t unanswered_ms; /* what the other end's kernel does not acknowledge */
+	uint32_t connect_ms; /* name, connection and TLS together */
+	uint32_t answer_ms;  /* silence before and during an answer */
+	uint32_t watch_ms;   /* silence on a watch: where little happens, it ends sooner */
 };
 
 /* access is borrowed */
